@@ -1,0 +1,55 @@
+# Everything that can be done here, one target each. `make` alone lists them.
+# Needed: Go, git and make. What else a target likes to have is in scripts/deps.sh.
+
+# The product is pure Go; only the race detector wants cgo, and scripts/test.sh turns it on for itself.
+export CGO_ENABLED = 0
+
+FUZZTIME  ?= 10s
+TOOLS     := bin/tools
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint fmt fuzz vuln check bench tidy clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+
+run: ## Start the demo: a fresh temporary database, a pending invitation, a curl line to paste
+	go run ./cmd/hither demo
+
+build: ## Build the one binary into bin/hither
+	go build -trimpath -o bin/hither ./cmd/hither
+
+test: ## Run every test: the product, then the published SDK against the real binary
+	@scripts/test.sh
+
+lint: $(TOOLS)/golangci-lint ## Run the linters and check that every file is formatted
+	$(TOOLS)/golangci-lint config verify
+	$(TOOLS)/golangci-lint run --allow-serial-runners ./...
+
+fmt: $(TOOLS)/golangci-lint ## Format every file the way lint wants it
+	$(TOOLS)/golangci-lint fmt ./...
+
+fuzz: ## Run each fuzz target for FUZZTIME (10s)
+	@FUZZTIME='$(FUZZTIME)' scripts/fuzz.sh
+
+vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities that the code can reach
+	@GOVULNCHECK='$(CURDIR)/$(TOOLS)/govulncheck' scripts/vuln.sh
+
+check: lint test fuzz vuln ## Everything a change must pass: lint, test, fuzz, vuln
+
+bench: ## Measure a million rows next to the floor of the machine; BENCHFLAGS='-rows 10000 -time 1s' takes less
+	@go run ./test/bench $(BENCHFLAGS)
+
+tidy: ## Bring go.mod and go.sum of every module in line with the code
+	@for mod in $$(git ls-files --cached --others --exclude-standard go.mod '*/go.mod'); do \
+		echo "go mod tidy: $$mod"; go -C "$$(dirname "$$mod")" mod tidy || exit 1; done
+
+clean: ## Remove what was built
+	rm -rf bin
+
+# The tools are pinned by a module of their own, so that the product's go.sum stays small.
+$(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
+	go build -C tools -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(TOOLS)/govulncheck: tools/go.mod tools/go.sum
+	go build -C tools -o ../$@ golang.org/x/vuln/cmd/govulncheck

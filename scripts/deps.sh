@@ -1,0 +1,69 @@
+#!/bin/sh
+# Brings in what the tests like to have beyond Go, git and make.
+#
+#   scripts/deps.sh          Debian as root: installs what is missing; elsewhere: says what is missing and what is
+#                            left out for it. Never fails: a machine without these still runs every test it can.
+#   scripts/deps.sh has race exit status 0 if the named thing is there; installs and says nothing
+#
+# HITHER_INSTALL=no keeps it from installing anything.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+# One row each: name, what proves that it is there, Debian packages, what is left out without it.
+things() {
+	thing race has_race 'gcc libc6-dev' 'the race detector (go test -race)'
+}
+
+# has_race: cgo, which -race needs, can compile and link with the C compiler that go would call.
+has_race() {
+	cc=$(go env CC) && probe=$(mktemp -d) || return 1
+	printf '#include <stdlib.h>\nint main(void) { return 0; }\n' >"$probe/main.c"
+	# Unquoted on purpose: CC may carry flags.
+	$cc -pthread -o "$probe/main" "$probe/main.c" >/dev/null 2>&1
+	status=$?
+	rm -rf "$probe"
+	return $status
+}
+
+can_install() {
+	[ "${HITHER_INSTALL:-}" != no ] && [ -f /etc/debian_version ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
+}
+
+apt() {
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" </dev/null 1>&2
+}
+
+# install PACKAGE...: with the package lists that are there; if those are absent or too old, with fresh ones.
+install() {
+	echo "deps: installing $*" >&2
+	apt install -y --no-install-recommends "$@" 2>/dev/null && return
+	apt update && apt install -y --no-install-recommends "$@"
+}
+
+# thing NAME PROOF PACKAGES SKIPPED: what "has" asks for is answered, all else is brought in or bewailed.
+thing() {
+	if [ -n "$asked" ]; then
+		[ "$asked" != "$1" ] && return
+		"$2"
+		exit
+	fi
+	"$2" && return
+	# Unquoted on purpose: one word a package.
+	can_install && install $3 && "$2" && return
+	scripts/loud.sh "MISSING: $3" "LEFT OUT for it: $4" "(on Debian as root this script installs it; elsewhere please do)"
+}
+
+case "${1:-}" in
+'') asked='' ;;
+has) asked=${2:?name the thing} ;;
+*)
+	echo "usage: scripts/deps.sh [has NAME]" >&2
+	exit 2
+	;;
+esac
+things
+if [ -n "$asked" ]; then
+	echo "deps: nothing here is called $asked" >&2
+	exit 2
+fi
+exit 0
