@@ -1,0 +1,125 @@
+package iam
+
+import "time"
+
+// ActorKind says what sort of principal acts.
+type ActorKind string
+
+// The kinds of actors; audit rows carry them.
+const (
+	ByUser        ActorKind = "user"         // a user, by key or token
+	ByOperator    ActorKind = "operator"     // an operator token
+	ByCommandLine ActorKind = "command_line" // whoever may run the binary beside its database
+)
+
+// Actor is who makes a request and what it may do. User is zero unless Kind is
+// ByUser. CredentialID names the key or token that was shown, "" on the command
+// line. RemoteAddr and RequestID are for the audit row.
+type Actor struct {
+	Kind         ActorKind
+	User         User
+	CredentialID ID
+	RemoteAddr   string
+	RequestID    string
+}
+
+// Operator reports whether the actor carries the operator's rights: creating
+// and seeing every account, adding members directly, member limits.
+func (a Actor) Operator() bool { return a.Kind != ByUser || a.User.Operator }
+
+// Name is what others see of the actor, as invited_by: a user's address.
+func (a Actor) Name() string {
+	if a.Kind == ByUser {
+		return a.User.Email
+	}
+	return "operator"
+}
+
+// Grantor is the actor as the one whose rights an invitation rests on.
+func (a Actor) Grantor() Grantor {
+	switch a.Kind {
+	case ByUser:
+		return Grantor{Kind: ByUser, ID: a.User.ID}
+	case ByOperator:
+		return Grantor{Kind: ByOperator, ID: a.CredentialID}
+	case ByCommandLine:
+	}
+	return Grantor{Kind: ByCommandLine}
+}
+
+// rights are the actor's in an account in which its accepted membership is own
+// (nil: none). An operator token and the command line have no membership and
+// all rights; a user's operator flag doesn't lift its ceiling.
+func (a Actor) rights(own *Membership) Rights {
+	if a.Kind != ByUser {
+		return Rights{All: true}
+	}
+	if own == nil {
+		return Rights{}
+	}
+	return RightsOf(own.Roles)
+}
+
+// Grantor names whose rights are computed when an invitation is accepted: a
+// user (ID is the user's), an operator token (ID is the token's), or the
+// command line (no ID). The zero Grantor grants nothing.
+type Grantor struct {
+	Kind ActorKind
+	ID   ID
+}
+
+// GrantorFacts are what the grantor may do now. Active says that the user is
+// not suspended, or that the token is neither revoked nor expired.
+type GrantorFacts struct {
+	Grantor
+	Active     bool
+	Membership *Membership // the user's accepted membership in the account
+}
+
+// mayGrant reports whether the grantor may still grant the roles.
+func (g GrantorFacts) mayGrant(roles []Role) bool {
+	switch g.Kind {
+	case ByUser:
+		return g.Active && g.Membership != nil && RightsOf(g.Membership.Roles).MayGrant(roles)
+	case ByOperator:
+		return g.Active
+	case ByCommandLine:
+		return true
+	}
+	return false
+}
+
+// Key is an API key of a user, shown with the user's address. The secret is
+// random and kept as its SHA-256 only.
+type Key struct {
+	ID        ID
+	UserID    ID
+	Name      string
+	Hash      [32]byte
+	Disabled  bool
+	CreatedOn time.Time
+}
+
+// Token is a bearer token: of a user (all of its rights), or of the operator
+// (UserID ""). ExpiresOn is zero where it has no end.
+type Token struct {
+	ID        ID
+	UserID    ID
+	Name      string
+	Hash      [32]byte
+	Disabled  bool
+	ExpiresOn time.Time
+	CreatedOn time.Time
+}
+
+// KeyPrincipal is a key and its user.
+type KeyPrincipal struct {
+	Key  Key
+	User User
+}
+
+// TokenPrincipal is a token and its user (zero for the operator's).
+type TokenPrincipal struct {
+	Token Token
+	User  User
+}

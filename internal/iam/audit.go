@@ -1,0 +1,79 @@
+package iam
+
+import "time"
+
+// Action names what an audit row records.
+type Action string
+
+// The actions, noun first.
+const (
+	InviteCreate   Action = "invite.create"
+	InviteEdit     Action = "invite.edit"
+	InviteConfirm  Action = "invite.confirm"
+	InviteAccept   Action = "invite.accept"
+	InviteReject   Action = "invite.reject"
+	InviteCancel   Action = "invite.cancel"
+	InviteExpire   Action = "invite.expire"
+	MemberAdd      Action = "member.add"
+	MemberEdit     Action = "member.edit"
+	MemberRemove   Action = "member.remove"
+	MemberLeave    Action = "member.leave"
+	AccountCreate  Action = "account.create"
+	AccountChange  Action = "account.edit"
+	AccountDelete  Action = "account.delete"
+	UserCreate     Action = "user.create"
+	UserEdit       Action = "user.edit"
+	UserSuspend    Action = "user.suspend"
+	UserReactivate Action = "user.reactivate"
+	KeyCreate      Action = "key.create"
+	KeyDisable     Action = "key.disable"
+	TokenCreate    Action = "token.create"
+	TokenRevoke    Action = "token.revoke"
+	RoleDefine     Action = "role.define"
+	RoleDrop       Action = "role.drop"
+	Import         Action = "import"
+)
+
+// AuditEntry is one row of the audit log. It is written in the transaction of
+// what it records, and it is the event that others read: Before and After are
+// the changed row as JSON ("" where there was none). OperationID is unique: by
+// it a commit whose answer was lost is found again.
+type AuditEntry struct {
+	Seq         int64 // given by the store, rising
+	OperationID string
+	At          time.Time // given by the store: the transaction's time
+	Actor       ActorKind // "" for the clock
+	ActorID     ID        // the user, or the operator's token
+	ActorEmail  string
+	Credential  ID
+	Action      Action
+	Denied      string // why the actor was refused, "" for what happened
+	AccountID   ID
+	TargetID    ID
+	Before      string
+	After       string
+	RemoteAddr  string
+	RequestID   string
+}
+
+// Entry starts an audit row of what actor does.
+func (a Actor) Entry(operationID string, action Action, accountID, targetID ID) AuditEntry {
+	entry := AuditEntry{
+		OperationID: operationID,
+		Actor:       a.Kind,
+		Credential:  a.CredentialID,
+		Action:      action,
+		AccountID:   accountID,
+		TargetID:    targetID,
+		RemoteAddr:  a.RemoteAddr,
+		RequestID:   a.RequestID,
+	}
+	switch a.Kind {
+	case ByUser:
+		entry.ActorID, entry.ActorEmail = a.User.ID, a.User.Email
+	case ByOperator:
+		entry.ActorID = a.CredentialID
+	case ByCommandLine:
+	}
+	return entry
+}

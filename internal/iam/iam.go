@@ -1,0 +1,67 @@
+// Package iam is the heart of hither: users, accounts, roles and memberships,
+// and the rules by which an invitation is made, seen and answered.
+//
+// A use case (a method of Service) reads facts in one go, hands them to a pure
+// decision (a function named Decide…), and applies what was decided, all in
+// one transaction of the Store. The decisions know neither SQL nor HTTP; they
+// are the domain's rules and are tested by table.
+//
+// The package imports the standard library and golang.org/x/net/idna, nothing
+// else: not the store, not the wire.
+package iam
+
+import "time"
+
+// ID names a row: 32 lower-case hex characters. It is public and never reused.
+type ID string
+
+const idLength = 32
+
+// ParseID reports whether s has the form of an ID, and returns it as one.
+func ParseID(s string) (ID, bool) {
+	if len(s) != idLength {
+		return "", false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return "", false
+		}
+	}
+	return ID(s), true
+}
+
+// Service holds the use cases. Its methods are safe for concurrent use.
+type Service struct {
+	store Store
+	newID func() string
+	now   func() time.Time
+}
+
+// NewService returns the use cases over store. newID draws fresh ids; now is
+// asked by reads only: what is written carries the transaction's own time.
+func NewService(store Store, newID func() string, now func() time.Time) *Service {
+	return &Service{store: store, newID: newID, now: now}
+}
+
+func (s *Service) drawID() ID { return ID(s.newID()) }
+
+// PageRequest asks for one page of a list. Number counts from 1.
+type PageRequest struct {
+	Number, Size int
+}
+
+// Offset is how many rows stand before the page.
+func (p PageRequest) Offset() int { return (p.Number - 1) * p.Size }
+
+// Page is one page of a list and how many rows the whole list has.
+type Page[T any] struct {
+	Items []T
+	Total int
+}
+
+// cut is the page of a list that is in memory whole.
+func cut[T any](all []T, page PageRequest) Page[T] {
+	from := min(max(page.Offset(), 0), len(all))
+	to := min(from+page.Size, len(all))
+	return Page[T]{Items: all[from:to], Total: len(all)}
+}

@@ -1,0 +1,339 @@
+package iam
+
+import (
+	"context"
+	"time"
+)
+
+// Members lists an account's members, by default the pending and accepted ones.
+func (s *Service) Members(ctx context.Context, actor Actor, accountID ID, query MemberQuery) (Page[Member], error) {
+	if _, err := s.reader(ctx, actor, accountID); err != nil {
+		return Page[Member]{}, err
+	}
+	return s.store.Members(ctx, accountID, query, s.now())
+}
+
+// Member reads one member: pending, accepted, or one that rejected.
+func (s *Service) Member(ctx context.Context, actor Actor, accountID, id ID) (Member, error) {
+	if _, err := s.reader(ctx, actor, accountID); err != nil {
+		return Member{}, err
+	}
+	member, err := s.store.Member(ctx, accountID, id)
+	if err != nil {
+		return Member{}, missing(err, notFound("member"))
+	}
+	switch member.StatusAt(s.now()) {
+	case Pending, Accepted, Rejected:
+		return member, nil
+	case Expired, Canceled, Left, Removed:
+	}
+	return Member{}, notFound("member")
+}
+
+// AccountInvitations lists whom the account asked, newest first, with the
+// account.
+func (s *Service) AccountInvitations(ctx context.Context, actor Actor, accountID ID, query InvitationQuery) (Account, Page[Member], error) {
+	account, err := s.reader(ctx, actor, accountID)
+	if err != nil {
+		return Account{}, Page[Member]{}, err
+	}
+	page, err := s.store.AccountInvitations(ctx, accountID, query, s.now())
+	return account, page, err
+}
+
+// AccountInvitation reads one of the account's invitations, in any state but
+// those that end a membership.
+func (s *Service) AccountInvitation(ctx context.Context, actor Actor, accountID, id ID) (Account, Member, error) {
+	account, err := s.reader(ctx, actor, accountID)
+	if err != nil {
+		return Account{}, Member{}, err
+	}
+	member, err := s.store.Member(ctx, accountID, id)
+	if err != nil {
+		return Account{}, Member{}, missing(err, notFound("invitation"))
+	}
+	if !member.Invited || member.Status == Left || member.Status == Removed {
+		return Account{}, Member{}, notFound("invitation")
+	}
+	return account, member, nil
+}
+
+// Invited is what inviting led to, as of At: a member that was pending then is
+// told to be, though its time may be up when the answer is written. Message is
+// "" or says why nothing was sent.
+type Invited struct {
+	Account Account
+	Member  Member
+	Message string
+	At      time.Time
+}
+
+// Invite asks an address to join the account, or adds it directly.
+func (s *Service) Invite(ctx context.Context, actor Actor, accountID ID, request InviteRequest) (Invited, error) {
+	entry := actor.Entry(s.newID(), InviteCreate, "", "")
+	if request.Direct {
+		entry.Action = MemberAdd
+	}
+	ids := FreshIDs{Membership: s.drawID(), User: s.drawID()}
+	userEntry := actor.Entry(s.newID(), UserCreate, "", ids.User)
+	return write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Invited, error) {
+		facts, err := tx.InviteFacts(accountID, request.Email, actor)
+		if err != nil {
+			return Invited{}, missing(err, accountNotFound())
+		}
+		entry.AccountID = accountID
+		decision, err := DecideInvite(facts, actor, request, ids, tx.Now())
+		if err != nil {
+			return Invited{}, err
+		}
+		if decision.Changed {
+			entry.Action, entry.TargetID = decision.Action, decision.Row.ID
+			if err := applyInvite(tx, facts, &decision, *entry, userEntry); err != nil {
+				return Invited{}, err
+			}
+		}
+		return facts.invited(actor, decision, tx.Now()), nil
+	})
+}
+
+func applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision, entry, userEntry AuditEntry) error {
+	if decision.NewUser != nil {
+		if err := tx.InsertUser(*decision.NewUser, userEntry); err != nil {
+			return err
+		}
+	}
+	entry.After = snapshot(decision.Row)
+	active := facts.User == nil || !facts.User.Suspended
+	if err := appoint(tx, facts.Account, decision.Row, active, entry); err != nil {
+		return err
+	}
+	if decision.Before == nil {
+		// Only now, so that who is refused never makes the writer do it: what
+		// the clock ended still holds its address in the unique index.
+		if err := tx.Settle(facts.Account.ID, decision.Row.Email); err != nil {
+			return err
+		}
+		return tx.InsertMembership(decision.Row, entry)
+	}
+	entry.Before = snapshot(*decision.Before)
+	err := tx.UpdateMembership(*decision.Before, decision.Row, entry)
+	decision.Row.Revision++
+	return err
+}
+
+// invited is the answer that the caller sees.
+func (f InviteFacts) invited(actor Actor, decision InviteDecision, now time.Time) Invited {
+	member := Member{Membership: decision.Row, GrantorFacts: f.Grantor}
+	if decision.Row.Grantor == actor.Grantor() {
+		member.GrantorFacts = actor.asGrantor(f.Own)
+	}
+	switch {
+	case decision.Row.Status != Accepted:
+	case decision.NewUser != nil:
+		member.User = *decision.NewUser
+	case f.User != nil:
+		member.User = *f.User
+	}
+	return Invited{Account: f.Account, Member: member, Message: decision.Message, At: now}
+}
+
+// asGrantor are the facts of the actor as a grantor, now.
+func (a Actor) asGrantor(own *Membership) GrantorFacts {
+	return GrantorFacts{Grantor: a.Grantor(), Active: true, Membership: own}
+}
+
+// appoint takes the flag off an account that gets a Super Administrator again.
+// active says that the row's user can act.
+func appoint(tx Tx, account Account, row Membership, active bool, entry AuditEntry) error {
+	if !account.NeedsSuperAdmin || !active || row.Status != Accepted || !row.SuperAdmin() {
+		return nil
+	}
+	account.NeedsSuperAdmin = false
+	entry.OperationID += "-appoint"
+	entry.Action, entry.TargetID, entry.Before, entry.After = AccountChange, account.ID, "", ""
+	return tx.UpdateAccount(account, entry)
+}
+
+// EditMember gives a member, or a pending invitation, other roles. roleIDs nil
+// changes nothing. With the same roles on a pending row the actor confirms it.
+func (s *Service) EditMember(ctx context.Context, actor Actor, accountID, id ID, roleIDs []ID) (Invited, error) {
+	return s.edit(ctx, actor, accountID, id, roleIDs, "member")
+}
+
+// EditInvitation does the same for a row that is still an invitation.
+func (s *Service) EditInvitation(ctx context.Context, actor Actor, accountID, id ID, roleIDs []ID) (Invited, error) {
+	return s.edit(ctx, actor, accountID, id, roleIDs, "invitation")
+}
+
+func (s *Service) edit(ctx context.Context, actor Actor, accountID, id ID, roleIDs []ID, noun string) (Invited, error) {
+	entry := actor.Entry(s.newID(), MemberEdit, "", id)
+	return write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Invited, error) {
+		facts, err := s.memberFacts(tx, accountID, id, actor, noun, entry)
+		if err != nil {
+			return Invited{}, err
+		}
+		before := facts.Target
+		if noun == "invitation" {
+			// Whoever may not manage members doesn't learn how it was answered.
+			if _, err := facts.manager(actor); err != nil {
+				return Invited{}, err
+			}
+			if err := stillInvitation(before, tx); err != nil {
+				return Invited{}, err
+			}
+		}
+		ids := roleIDs
+		if ids == nil {
+			ids = roleIDsOf(before)
+		}
+		after, changed, err := DecideEdit(facts, actor, ids, tx.Now())
+		if err != nil {
+			return Invited{}, err
+		}
+		if changed {
+			entry.Action, entry.Before, entry.After = editAction(before, after), snapshot(before), snapshot(after)
+			if err := appoint(tx, facts.Account, after, facts.TargetActive, *entry); err != nil {
+				return Invited{}, err
+			}
+			if err := tx.UpdateMembership(before, after, *entry); err != nil {
+				return Invited{}, err
+			}
+			after.Revision++
+		}
+		member := Member{Membership: after, User: facts.TargetUser, GrantorFacts: facts.Grantor}
+		if after.Status == Pending {
+			member.GrantorFacts = actor.asGrantor(facts.Own)
+		}
+		return Invited{Account: facts.Account, Member: member, At: tx.Now()}, nil
+	})
+}
+
+// stillInvitation refuses to edit, as an invitation, what was answered.
+func stillInvitation(row Membership, tx Tx) error {
+	if !row.Invited {
+		return notFound("invitation")
+	}
+	switch current := row.StatusAt(tx.Now()); current {
+	case Accepted, Rejected:
+		return refuse(AlreadyAnswered, "this invitation was %s already; its roles can no longer be edited here", current)
+	case Canceled, Left, Removed:
+		return notFound("invitation")
+	case Pending, Expired:
+	}
+	return nil
+}
+
+func editAction(before, after Membership) Action {
+	switch {
+	case before.Status == Accepted:
+		return MemberEdit
+	case sameRoles(before.Roles, after.Roles):
+		return InviteConfirm
+	default:
+		return InviteEdit
+	}
+}
+
+func roleIDsOf(m Membership) []ID {
+	ids := make([]ID, len(m.Roles))
+	for i, role := range m.Roles {
+		ids[i] = role.ID
+	}
+	return ids
+}
+
+// RemoveMember ends a membership; a pending one is canceled. force is the
+// operator's way past the rule of the last Super Administrator.
+func (s *Service) RemoveMember(ctx context.Context, actor Actor, accountID, id ID, force bool) error {
+	entry := actor.Entry(s.newID(), MemberRemove, "", id)
+	_, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (struct{}, error) {
+		facts, err := s.memberFacts(tx, accountID, id, actor, "member", entry)
+		if err != nil {
+			return struct{}{}, err
+		}
+		after, err := DecideRemove(facts, actor, force, tx.Now())
+		if err != nil {
+			return struct{}{}, err
+		}
+		if after.Status == Canceled {
+			entry.Action = InviteCancel
+		}
+		if after.Status == Removed && keepsSuperAdmin(facts.Target, facts.TargetActive, facts.OtherSuperAdmins) != nil {
+			if err := flagAccount(tx, facts.Account, *entry); err != nil {
+				return struct{}{}, err
+			}
+		}
+		entry.Before, entry.After = snapshot(facts.Target), snapshot(after)
+		return struct{}{}, tx.UpdateMembership(facts.Target, after, *entry)
+	})
+	return err
+}
+
+// flagAccount marks an account whose last Super Administrator the operator
+// took away on purpose.
+func flagAccount(tx Tx, account Account, entry AuditEntry) error {
+	account.NeedsSuperAdmin = true
+	entry.OperationID += "-flag-" + string(account.ID)
+	entry.Action, entry.AccountID, entry.TargetID, entry.Before, entry.After = AccountChange, account.ID, account.ID, "", ""
+	return tx.UpdateAccount(account, entry)
+}
+
+// CancelInvitation withdraws a pending invitation.
+func (s *Service) CancelInvitation(ctx context.Context, actor Actor, accountID, id ID) error {
+	entry := actor.Entry(s.newID(), InviteCancel, "", id)
+	_, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (struct{}, error) {
+		facts, err := s.memberFacts(tx, accountID, id, actor, "invitation", entry)
+		if err != nil {
+			return struct{}{}, err
+		}
+		after, err := DecideCancel(facts, actor, tx.Now())
+		if err != nil || after.Status == facts.Target.Status {
+			return struct{}{}, err
+		}
+		entry.Before, entry.After = snapshot(facts.Target), snapshot(after)
+		return struct{}{}, tx.UpdateMembership(facts.Target, after, *entry)
+	})
+	return err
+}
+
+// memberFacts reads the facts of a change of a member. Whoever cannot see the
+// account doesn't learn whether the row exists.
+func (s *Service) memberFacts(tx Tx, accountID, id ID, actor Actor, noun string, entry *AuditEntry) (MemberFacts, error) {
+	facts, err := tx.MemberFacts(accountID, id, actor)
+	if err != nil {
+		account, accountErr := tx.AccountFacts(accountID, actor)
+		if accountErr != nil {
+			return MemberFacts{}, missing(accountErr, accountNotFound())
+		}
+		entry.AccountID = accountID
+		if _, managerErr := account.manager(actor); managerErr != nil {
+			return MemberFacts{}, managerErr
+		}
+		entry.AccountID = ""
+		return MemberFacts{}, missing(err, notFound(noun))
+	}
+	entry.AccountID = accountID
+	return facts, nil
+}
+
+// reader checks that the actor may see who the account's members are.
+func (s *Service) reader(ctx context.Context, actor Actor, accountID ID) (Account, error) {
+	account, rights, err := s.access(ctx, actor, accountID)
+	if err != nil {
+		return Account{}, err
+	}
+	if !actor.Operator() && !rights.May(AreaMembers, Read) {
+		return Account{}, refuse(Forbidden, "this needs read permission on the area %q", AreaMembers)
+	}
+	return account, nil
+}
+
+// access reads an account that the actor can see: as a member or the operator.
+func (s *Service) access(ctx context.Context, actor Actor, accountID ID) (Account, Rights, error) {
+	account, own, err := s.store.Access(ctx, accountID, actor.User.ID)
+	if err != nil {
+		return Account{}, Rights{}, missing(err, accountNotFound())
+	}
+	rights, err := AccountFacts{Account: account, Own: own}.rights(actor)
+	return account, rights, err
+}
