@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"hither/internal/iam"
+)
+
+// Record implements iam.Tx: every write ends with it. ErrDuplicate means that
+// the operation took place already.
+func (t *tx) Record(entry iam.AuditEntry) error {
+	_, err := t.exec(`INSERT INTO audit (operation_id, at, actor, actor_id, actor_email, credential, action, denied,
+			account_id, target_id, state_before, state_after, remote_addr, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		entry.OperationID, toMicros(t.now), string(entry.Actor), string(entry.ActorID), entry.ActorEmail,
+		string(entry.Credential), string(entry.Action), entry.Denied, string(entry.AccountID), string(entry.TargetID),
+		entry.Before, entry.After, entry.RemoteAddr, entry.RequestID)
+	if err != nil {
+		return fmt.Errorf("record %s: %w", entry.Action, err)
+	}
+	return nil
+}
+
+// recordEach writes one audit row for each membership m that meets condition:
+// entry, with an operation id of its own and the states in which m is and
+// will be.
+func (t *tx) recordEach(entry iam.AuditEntry, becomes iam.Status, condition func(b *builder)) error {
+	var b builder
+	b.add(`INSERT INTO audit (operation_id, at, actor, actor_id, actor_email, credential, action, denied,
+			account_id, target_id, state_before, state_after, remote_addr, request_id)
+		SELECT CAST(`, b.arg(entry.OperationID), ` AS TEXT) || '-' || m.id, CAST(`, b.arg(toMicros(t.now)), ` AS BIGINT)`)
+	for _, value := range []string{
+		string(entry.Actor), string(entry.ActorID), entry.ActorEmail, string(entry.Credential), string(entry.Action), entry.Denied,
+	} {
+		b.add(`, CAST(`, b.arg(value), ` AS TEXT)`)
+	}
+	b.add(`, m.account_id, m.id, `, stateJSON("m.status"), `, `, stateJSON(`CAST(`+b.arg(string(becomes))+` AS TEXT)`))
+	b.add(`, CAST(`, b.arg(entry.RemoteAddr), ` AS TEXT), CAST(`, b.arg(entry.RequestID), ` AS TEXT) FROM memberships m WHERE `)
+	condition(&b)
+	b.add(` ORDER BY m.id`)
+	if _, err := t.exec(b.String(), b.args...); err != nil {
+		return fmt.Errorf("record %s: %w", entry.Action, err)
+	}
+	return nil
+}
+
+// stateJSON is a membership in a state as audit rows hold it, made by the
+// database. Nothing in it needs escaping: ids, and canonical addresses.
+func stateJSON(status string) string {
+	return `'{"status":"' || ` + status + ` || '","email":"' || m.email || '"' ||
+		CASE WHEN m.user_id IS NULL THEN '' ELSE ',"user_id":"' || m.user_id || '"' END ||
+		',"roles":["' || replace(m.roles, ' ', '","') || '"]}'`
+}
+
+// Audit implements iam.Store.
+func (s *Store) Audit(ctx context.Context, accountID iam.ID, after int64, limit int) ([]iam.AuditEntry, error) {
+	return read(ctx, s, func(v *view) ([]iam.AuditEntry, error) {
+		var entries []iam.AuditEntry
+		err := v.query(`SELECT e.seq, e.operation_id, e.at, e.actor, e.actor_id, e.actor_email, e.credential, e.action,
+				e.denied, e.account_id, e.target_id, e.state_before, e.state_after, e.remote_addr, e.request_id
+			FROM audit e WHERE e.account_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`,
+			[]any{string(accountID), after, limit}, func(r row) error {
+				var e iam.AuditEntry
+				err := r.Scan((*number)(&e.Seq), (*text)(&e.OperationID), (*stamp)(&e.At), (*text)(&e.Actor), (*text)(&e.ActorID),
+					(*text)(&e.ActorEmail), (*text)(&e.Credential), (*text)(&e.Action), (*text)(&e.Denied), (*text)(&e.AccountID),
+					(*text)(&e.TargetID), (*text)(&e.Before), (*text)(&e.After), (*text)(&e.RemoteAddr), (*text)(&e.RequestID))
+				if err != nil {
+					return fmt.Errorf("scan audit row: %w", err)
+				}
+				entries = append(entries, e)
+				return nil
+			})
+		if err != nil {
+			return nil, fmt.Errorf("list audit rows: %w", err)
+		}
+		return entries, nil
+	})
+}

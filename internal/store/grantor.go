@@ -1,0 +1,51 @@
+package store
+
+import (
+	"time"
+
+	"hither/internal/iam"
+)
+
+// What the grantor of row m may do now: its user or token, and the user's
+// accepted membership in m's account. Of that only what rights are computed
+// from is read; lists read it for every row.
+const (
+	grantorColumns = `gu.id, gu.suspended, gt.id, gt.disabled, gt.expires_on, g.id, g.email, g.roles`
+	joinGrantor    = `LEFT JOIN users gu ON gu.id = m.grantor_user
+		LEFT JOIN tokens gt ON gt.id = m.grantor_token
+		LEFT JOIN memberships g ON g.account_id = m.account_id AND g.user_id = m.grantor_user AND g.status = 'accepted'`
+)
+
+type grantorRow struct {
+	userID, tokenID     iam.ID
+	suspended, disabled bool
+	expiresOn           time.Time
+	membership          membershipRow
+}
+
+func (g *grantorRow) dest() []any {
+	return []any{
+		(*text)(&g.userID), (*flag)(&g.suspended), (*text)(&g.tokenID), (*flag)(&g.disabled), (*stamp)(&g.expiresOn),
+		(*text)(&g.membership.ID), (*text)(&g.membership.Email), (*text)(&g.membership.roles),
+	}
+}
+
+// of completes the grantor's membership by what it shares with the row that it
+// was read for, and returns it for its roles to be resolved.
+func (g *grantorRow) of(m *membershipRow) *membershipRow {
+	g.membership.AccountID, g.membership.UserID, g.membership.Status = m.AccountID, g.userID, iam.Accepted
+	return &g.membership
+}
+
+func (g *grantorRow) facts(grantor iam.Grantor, now time.Time) iam.GrantorFacts {
+	facts := iam.GrantorFacts{Grantor: grantor, Membership: g.membership.orNil()}
+	switch grantor.Kind {
+	case iam.ByUser:
+		facts.Active = g.userID != "" && !g.suspended
+	case iam.ByOperator:
+		facts.Active = g.tokenID != "" && !g.disabled && (g.expiresOn.IsZero() || now.Before(g.expiresOn))
+	case iam.ByCommandLine:
+		facts.Active = true
+	}
+	return facts
+}

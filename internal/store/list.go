@@ -1,0 +1,232 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hither/internal/iam"
+)
+
+// A list is made of branches, one for each state in it: a branch walks one
+// index in the order that was asked for, and the engine merges them. So a page
+// costs what it skips and shows, however many rows there are, and rows
+// themselves are read only for what is shown.
+
+// branch selects ids of one state as it is stored, and as it reads: the two
+// differ for what is due.
+type branch struct{ stored, reads iam.Status }
+
+// branchesOf are the branches behind some states as they read. However often
+// and in whatever order a caller names the states, the statement is the same:
+// it is prepared once.
+func branchesOf(statuses []iam.Status) []branch {
+	var list []branch
+	for _, status := range []iam.Status{
+		iam.Pending, iam.Accepted, iam.Rejected, iam.Expired, iam.Canceled, iam.Left, iam.Removed,
+	} {
+		if !slices.Contains(statuses, status) {
+			continue
+		}
+		list = append(list, branch{status, status})
+		if status == iam.Expired {
+			list = append(list, branch{iam.Pending, iam.Expired})
+		}
+	}
+	return list
+}
+
+// where is the branch's condition on row m; now names the parameter.
+func (p branch) where(now func() string) string {
+	where := ` AND m.status = '` + string(p.stored) + `'`
+	switch {
+	case p.stored != iam.Pending || p.reads == "":
+		return where
+	case p.reads == iam.Pending:
+		return where + ` AND ` + notDue(now())
+	default:
+		return where + ` AND ` + due(now())
+	}
+}
+
+// together makes one branch of the pending rows where the due ones among them
+// are listed as well, and it is of no account which is which.
+func together(list []branch) []branch {
+	current, due := slices.Index(list, branch{iam.Pending, iam.Pending}), slices.Index(list, branch{iam.Pending, iam.Expired})
+	if current < 0 || due < 0 {
+		return list
+	}
+	list[current].reads = ""
+	return slices.Delete(list, due, due+1)
+}
+
+// present is the id of an account unless it was deleted.
+func present(account string) string {
+	return `(SELECT a.id FROM accounts a WHERE a.id = ` + account + ` AND a.deleted_on = 0)`
+}
+
+// Members implements iam.Store.
+func (s *Store) Members(ctx context.Context, accountID iam.ID, query iam.MemberQuery, now time.Time) (iam.Page[iam.Member], error) {
+	statuses := []iam.Status{query.Status}
+	switch query.Status {
+	case "":
+		statuses = []iam.Status{iam.Pending, iam.Accepted}
+	case iam.Pending, iam.Accepted, iam.Rejected:
+	case iam.Expired, iam.Canceled, iam.Left, iam.Removed:
+		return iam.Page[iam.Member]{}, nil // none of them is a member
+	}
+	list := accountList{
+		accountID: accountID, statuses: statuses, email: query.Email, order: memberOrdering(query.Order),
+		descending: query.Descending, page: query.PageRequest, now: now,
+	}
+	return snapshot(ctx, s, list.read)
+}
+
+// ordering is how a list is sorted: by what its branches select, and at last
+// by id.
+type ordering struct {
+	// columns are what a branch sorts by; all branches have as many.
+	columns func(stored iam.Status) []string
+	// against are the ways of the columns, all turned where the list goes
+	// downward: true goes against it.
+	against []bool
+}
+
+// memberOrdering is the ordering of a wire's order. A column is named as it
+// stands in an index, or is the state, which is the same in all of a branch:
+// so the engine sees that the index has the order already.
+func memberOrdering(order iam.MemberOrder) ordering {
+	by := func(column string) ordering {
+		return ordering{func(iam.Status) []string { return []string{column} }, []bool{false}}
+	}
+	// Only accepted rows have names: the others come before them all.
+	byName := func(column string) ordering {
+		return ordering{func(stored iam.Status) []string {
+			if stored == iam.Accepted {
+				return []string{`m.status`, column}
+			}
+			return []string{`m.status`, `m.status`}
+		}, []bool{true, false}}
+	}
+	switch order {
+	case iam.ByFirstName:
+		return byName(`m.first_name`)
+	case iam.ByLastName:
+		return byName(`m.last_name`)
+	case iam.ByEmail:
+		return by(`m.email`)
+	case iam.ByMemberStatus:
+		return by(`m.status`)
+	}
+	return byID()
+}
+
+func byID() ordering { return ordering{columns: func(iam.Status) []string { return nil }} }
+
+// selects are the columns of a branch.
+func (o ordering) selects(stored iam.Status) string {
+	var list strings.Builder
+	for i, column := range o.columns(stored) {
+		_, _ = fmt.Fprintf(&list, `, %s AS sort%d`, column, i)
+	}
+	return list.String()
+}
+
+// clause is the ORDER BY of what the branches of source give.
+func (o ordering) clause(source string, descending bool) string {
+	var clause strings.Builder
+	_, _ = clause.WriteString(` ORDER BY `)
+	for i, against := range o.against {
+		_, _ = fmt.Fprintf(&clause, `%ssort%d%s, `, source, i, direction(descending != against))
+	}
+	return clause.String() + source + `id` + direction(descending)
+}
+
+// AccountInvitations implements iam.Store.
+func (s *Store) AccountInvitations(
+	ctx context.Context, accountID iam.ID, query iam.InvitationQuery, now time.Time,
+) (iam.Page[iam.Member], error) {
+	statuses := []iam.Status{query.Status}
+	switch query.Status {
+	case "":
+		statuses = []iam.Status{iam.Pending, iam.Accepted, iam.Rejected, iam.Expired, iam.Canceled}
+	case iam.Pending, iam.Accepted, iam.Rejected, iam.Expired, iam.Canceled:
+	case iam.Left, iam.Removed:
+		return iam.Page[iam.Member]{}, nil // they are gone
+	}
+	list := accountList{
+		accountID: accountID, statuses: statuses, invitedOnly: true, order: byID(),
+		descending: true, page: query.PageRequest, now: now,
+	}
+	return snapshot(ctx, s, list.read)
+}
+
+// accountList is a list of an account's rows.
+type accountList struct {
+	accountID   iam.ID
+	statuses    []iam.Status
+	email       string // "" filters nothing
+	invitedOnly bool
+	order       ordering
+	descending  bool
+	page        iam.PageRequest
+	now         time.Time
+}
+
+func (l accountList) read(v *view) (iam.Page[iam.Member], error) {
+	total, err := l.total(v)
+	if err != nil {
+		return iam.Page[iam.Member]{}, err
+	}
+	list := iam.Page[iam.Member]{Total: total}
+	if l.page.Offset() >= total {
+		return list, nil
+	}
+	var b builder
+	b.add(`FROM (`)
+	l.ids(&b)
+	b.add(l.order.clause(``, l.descending), ` LIMIT `, b.arg(l.page.Size), ` OFFSET `, b.arg(l.page.Offset()),
+		`) page JOIN memberships m ON m.id = page.id `, joinMember, l.order.clause(`page.`, l.descending))
+	if list.Items, err = v.members(b.String(), b.args, l.now); err != nil {
+		return iam.Page[iam.Member]{}, fmt.Errorf("list members: %w", err)
+	}
+	return list, nil
+}
+
+// ids writes the statement of the list's ids, not yet ordered.
+func (l accountList) ids(b *builder) {
+	more := ` FROM memberships m WHERE m.account_id = ` + present(b.arg(string(l.accountID)))
+	if l.invitedOnly {
+		more += ` AND m.invited = 1`
+	}
+	if l.email != "" {
+		more += ` AND m.email = ` + b.arg(l.email)
+	}
+	now := b.lazy(toMicros(l.now))
+	var selects []string
+	for _, part := range together(branchesOf(l.statuses)) {
+		selects = append(selects, `SELECT m.id AS id`+l.order.selects(part.stored)+more+part.where(now))
+	}
+	b.add(strings.Join(selects, ` UNION ALL `))
+}
+
+// total is read from the kept counts, unless an address filters the list to a
+// few rows.
+func (l accountList) total(v *view) (int, error) {
+	if l.email == "" {
+		return v.countMembers(l.accountID, l.statuses, l.invitedOnly, l.now)
+	}
+	var (
+		b     builder
+		total int
+	)
+	b.add(`SELECT count(*) FROM (`)
+	l.ids(&b)
+	b.add(`) ids`)
+	if err := one(v, b.String(), b.args, (*count)(&total)); err != nil {
+		return 0, fmt.Errorf("count members: %w", err)
+	}
+	return total, nil
+}

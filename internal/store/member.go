@@ -1,0 +1,158 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"hither/internal/iam"
+)
+
+// memberRow is a membership as its account sees it.
+type memberRow struct {
+	membershipRow
+	user    iam.User
+	grantor grantorRow
+}
+
+const memberColumns = membershipColumns + `, ` + userColumns + `, ` + grantorColumns
+
+// joinMember joins what an account sees beside row m: the user only of an
+// accepted row, and the grantor only of a pending one.
+const joinMember = `LEFT JOIN users u ON u.id = m.user_id AND m.status = 'accepted'
+	LEFT JOIN users gu ON gu.id = m.grantor_user AND m.status = 'pending'
+	LEFT JOIN tokens gt ON gt.id = m.grantor_token AND m.status = 'pending'
+	LEFT JOIN memberships g ON g.account_id = m.account_id AND g.user_id = gu.id AND g.status = 'accepted'`
+
+func (m *memberRow) dest() []any {
+	return append(append(m.membershipRow.dest(), userDest(&m.user)...), m.grantor.dest()...)
+}
+
+func (m *memberRow) member(now time.Time) iam.Member {
+	member := iam.Member{Membership: m.Membership, User: m.user}
+	if m.Status == iam.Pending {
+		member.GrantorFacts = m.grantor.facts(m.Grantor, now)
+	}
+	return member
+}
+
+// Member implements iam.Store.
+func (s *Store) Member(ctx context.Context, accountID, id iam.ID) (iam.Member, error) {
+	return read(ctx, s, func(v *view) (iam.Member, error) {
+		members, err := v.members(`FROM memberships m JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0 `+joinMember+`
+			WHERE m.id = $1 AND m.account_id = $2`, []any{string(id), string(accountID)}, s.now())
+		if err == nil && len(members) == 0 {
+			err = iam.ErrNoRow
+		}
+		if err != nil {
+			return iam.Member{}, fmt.Errorf("read member: %w", err)
+		}
+		return members[0], nil
+	})
+}
+
+// members reads memberRows; from is the statement from its FROM on.
+func (v *view) members(from string, args []any, now time.Time) ([]iam.Member, error) {
+	var (
+		version int64
+		rows    []*memberRow
+		named   []*membershipRow
+	)
+	err := v.query(`SELECT (SELECT i.roles_version FROM instance i), `+memberColumns+` `+from, args, func(r row) error {
+		var m memberRow
+		if err := r.Scan(append([]any{(*number)(&version)}, m.dest()...)...); err != nil {
+			return fmt.Errorf("scan member: %w", err)
+		}
+		rows = append(rows, &m)
+		named = append(named, &m.membershipRow, m.grantor.of(&m.membershipRow))
+		return nil
+	})
+	if err == nil {
+		err = v.resolve(version, named...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	members := make([]iam.Member, len(rows))
+	for i, m := range rows {
+		members[i] = m.member(now)
+	}
+	return members, nil
+}
+
+// MemberFacts implements iam.Tx.
+func (t *tx) MemberFacts(accountID, memberID iam.ID, actor iam.Actor) (iam.MemberFacts, error) {
+	account, err := t.AccountFacts(accountID, actor)
+	if err != nil {
+		return iam.MemberFacts{}, err
+	}
+	var (
+		version int64
+		others  int
+		target  memberRow
+	)
+	dest := append([]any{(*number)(&version), (*count)(&others)}, target.dest()...)
+	err = one(t, `SELECT (SELECT i.roles_version FROM instance i), `+countOtherSupers+`, `+memberColumns+`
+		FROM memberships m
+		LEFT JOIN users u ON u.id = m.user_id AND m.status = 'accepted'
+		`+joinGrantor+`
+		WHERE m.id = $1 AND m.account_id = $2`, []any{string(memberID), string(accountID)}, dest...)
+	if err == nil {
+		err = t.resolve(version, &target.membershipRow, target.grantor.of(&target.membershipRow))
+	}
+	if err != nil {
+		return iam.MemberFacts{}, fmt.Errorf("read facts of a member: %w", err)
+	}
+	return iam.MemberFacts{
+		AccountFacts:     account,
+		Target:           target.Membership,
+		Grantor:          target.grantor.facts(target.Grantor, t.now),
+		TargetUser:       target.user,
+		TargetActive:     target.user.ID != "" && !target.user.Suspended,
+		OtherSuperAdmins: others,
+	}, nil
+}
+
+// InviteFacts implements iam.Tx.
+func (t *tx) InviteFacts(accountID iam.ID, email string, actor iam.Actor) (iam.InviteFacts, error) {
+	account, err := t.AccountFacts(accountID, actor)
+	if err != nil {
+		return iam.InviteFacts{}, err
+	}
+	facts := iam.InviteFacts{AccountFacts: account}
+	var (
+		user     iam.User
+		existing iam.ID
+		now      = toMicros(t.now)
+	)
+	dest := append([]any{(*count)(&facts.Seats), (*text)(&existing)}, userDest(&user)...)
+	err = one(t, `SELECT (SELECT `+sumOfCounts(iam.Pending, iam.Accepted)+` FROM counts c WHERE c.account_id = a.id)
+			- (SELECT count(*) FROM memberships m WHERE m.account_id = a.id AND m.status = 'pending' AND `+due("$1")+`),
+			COALESCE(
+				(SELECT m.id FROM memberships m WHERE m.account_id = a.id AND m.email = $2 AND m.status = 'pending'
+					AND `+notDue("$1")+`),
+				(SELECT m.id FROM memberships m WHERE m.account_id = a.id AND m.email = $2 AND m.status = 'accepted'),
+				(SELECT m.id FROM memberships m WHERE m.account_id = a.id AND m.user_id = u.id AND u.verified = 1
+					AND m.status = 'accepted')),
+			`+userColumns+`
+		FROM accounts a LEFT JOIN users u ON u.email = $2
+		WHERE a.id = $3`, []any{now, email, string(accountID)}, dest...)
+	if err != nil {
+		return iam.InviteFacts{}, fmt.Errorf("read facts of an invitation: %w", err)
+	}
+	if user.ID != "" {
+		facts.User = &user
+	}
+	if existing == "" {
+		return facts, nil
+	}
+	members, err := t.members(`FROM memberships m `+joinMember+` WHERE m.id = $1`, []any{string(existing)}, t.now)
+	if err == nil && len(members) == 0 {
+		err = iam.ErrNoRow
+	}
+	if err != nil {
+		return iam.InviteFacts{}, fmt.Errorf("read the live row of an address: %w", err)
+	}
+	facts.Existing, facts.Grantor = &members[0].Membership, members[0].GrantorFacts
+	return facts, nil
+}

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"hither/internal/iam"
+)
+
+const membershipColumns = `m.id, m.account_id, m.email, m.user_id, m.status, m.roles, m.invited, m.invited_by,
+	m.invited_on, m.expires_on, m.grantor_kind, COALESCE(m.grantor_user, m.grantor_token), m.created_on, m.answered_on, m.revision`
+
+// membershipRow is a membership whose roles are still ids; view.resolve turns
+// them into roles.
+type membershipRow struct {
+	iam.Membership
+	roles string
+}
+
+func (m *membershipRow) dest() []any {
+	return []any{
+		(*text)(&m.ID), (*text)(&m.AccountID), (*text)(&m.Email), (*text)(&m.UserID), (*text)(&m.Status), (*text)(&m.roles),
+		(*flag)(&m.Invited), (*text)(&m.InvitedBy), (*stamp)(&m.InvitedOn), (*stamp)(&m.ExpiresOn),
+		(*text)(&m.Grantor.Kind), (*text)(&m.Grantor.ID), (*stamp)(&m.CreatedOn), (*stamp)(&m.AnsweredOn),
+		(*number)(&m.Revision),
+	}
+}
+
+// orNil is the membership, nil where an outer join found none.
+func (m *membershipRow) orNil() *iam.Membership {
+	if m.ID == "" {
+		return nil
+	}
+	return &m.Membership
+}
+
+// invitationRow is a membership with its account.
+type invitationRow struct {
+	membershipRow
+	account accountRow
+}
+
+const invitationColumns = membershipColumns + `, ` + accountColumns
+
+func (i *invitationRow) dest() []any { return append(i.membershipRow.dest(), i.account.dest()...) }
+
+func (i *invitationRow) invitation() iam.Invitation {
+	return iam.Invitation{Membership: i.Membership, Account: i.account.account()}
+}
+
+// Invitation implements iam.Store.
+func (s *Store) Invitation(ctx context.Context, id iam.ID) (iam.Invitation, error) {
+	return read(ctx, s, func(v *view) (iam.Invitation, error) {
+		var (
+			version int64
+			i       invitationRow
+		)
+		err := one(v, `SELECT (SELECT i.roles_version FROM instance i), `+invitationColumns+`
+			FROM memberships m JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0 WHERE m.id = $1`,
+			[]any{string(id)}, append([]any{(*number)(&version)}, i.dest()...)...)
+		if err == nil {
+			err = v.resolve(version, &i.membershipRow)
+		}
+		if err != nil {
+			return iam.Invitation{}, fmt.Errorf("read membership: %w", err)
+		}
+		return i.invitation(), nil
+	})
+}
+
+// AnswerFacts implements iam.Tx.
+func (t *tx) AnswerFacts(id, userID iam.ID) (iam.AnswerFacts, error) {
+	var (
+		version int64
+		others  int
+		i       invitationRow
+		user    iam.User
+		grantor grantorRow
+	)
+	dest := append([]any{(*number)(&version), (*count)(&others)}, i.dest()...)
+	dest = append(append(dest, userDest(&user)...), grantor.dest()...)
+	err := one(t, `SELECT (SELECT i.roles_version FROM instance i), `+countOtherSupers+`,
+			`+invitationColumns+`, `+userColumns+`, `+grantorColumns+`
+		FROM memberships m
+		JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0
+		JOIN users u ON u.id = $1
+		`+joinGrantor+`
+		WHERE m.id = $2`, []any{string(userID), string(id)}, dest...)
+	if err == nil {
+		err = t.resolve(version, &i.membershipRow, grantor.of(&i.membershipRow))
+	}
+	if err != nil {
+		return iam.AnswerFacts{}, fmt.Errorf("read facts of an answer: %w", err)
+	}
+	return iam.AnswerFacts{
+		Invitation:       i.invitation(),
+		User:             user,
+		Grantor:          grantor.facts(i.Grantor, t.now),
+		OtherSuperAdmins: others,
+	}, nil
+}
+
+// otherSupers are the active Super Administrators of m's account beside m.
+const otherSupers = `SELECT 1 FROM memberships s JOIN users su ON su.id = s.user_id AND su.suspended = 0
+	WHERE s.account_id = m.account_id AND s.super = 1 AND s.status = 'accepted' AND s.id <> m.id`
+
+// countOtherSupers counts them where m is one, the only case in which anybody
+// asks. It stops at 100: what matters is whether there is one.
+const countOtherSupers = `CASE WHEN m.super = 1 THEN (SELECT count(*) FROM (` + otherSupers + ` LIMIT 100) others) ELSE 0 END`
+
+// notDue and due say at a time whether a pending row m still is one.
+func notDue(now string) string { return `(m.expires_on = 0 OR m.expires_on > ` + now + `)` }
+
+func due(now string) string { return `m.expires_on > 0 AND m.expires_on <= ` + now }
+
+// InsertMembership implements iam.Tx. It adds nothing to an account that is
+// gone.
+func (t *tx) InsertMembership(m iam.Membership, entry iam.AuditEntry) error {
+	n, err := t.exec(`INSERT INTO memberships (id, account_id, email, user_id, status, roles, super, invited, invited_by,
+			invited_on, expires_on, grantor_kind, grantor_user, grantor_token, first_name, last_name, created_on, answered_on, revision)
+		SELECT $1, a.id, $2, $3, $4, $5, CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8,
+			CAST($9 AS BIGINT), CAST($10 AS BIGINT), $11, $12, $13, COALESCE(u.first_name, ''), COALESCE(u.last_name, ''),
+			CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT)
+		FROM accounts a LEFT JOIN users u ON u.id = $17 WHERE a.id = $18 AND a.deleted_on = 0`,
+		string(m.ID), m.Email, reference(m.UserID), string(m.Status), joinIDs(m.Roles), bit(m.SuperAdmin()), bit(m.Invited), m.InvitedBy,
+		toMicros(m.InvitedOn), toMicros(m.ExpiresOn),
+		string(m.Grantor.Kind), grantorOf(m, iam.ByUser), grantorOf(m, iam.ByOperator),
+		toMicros(m.CreatedOn), toMicros(m.AnsweredOn), m.Revision, namedBy(m), string(m.AccountID))
+	if err == nil && n == 0 {
+		err = iam.ErrNoRow
+	}
+	if err != nil {
+		return fmt.Errorf("insert membership: %w", err)
+	}
+	if err := t.add(seatOf(m), 1); err != nil {
+		return err
+	}
+	return t.Record(entry)
+}
+
+// namedBy is the user whose names the account may sort the row by.
+func namedBy(m iam.Membership) any {
+	if m.Status != iam.Accepted {
+		return nil
+	}
+	return reference(m.UserID)
+}
+
+// grantorOf is the row's grantor where it is of a kind: each kind that has an
+// id refers to a table of its own.
+func grantorOf(m iam.Membership, kind iam.ActorKind) any {
+	if m.Grantor.Kind != kind {
+		return nil
+	}
+	return reference(m.Grantor.ID)
+}
+
+// UpdateMembership implements iam.Tx. The guard is in the statement itself, so
+// that of any number of racing changes one wins on every engine.
+func (t *tx) UpdateMembership(before, after iam.Membership, entry iam.AuditEntry) error {
+	n, err := t.exec(`UPDATE memberships SET user_id = $1, status = $2, roles = $3, super = $4, invited = $5, invited_by = $6,
+			invited_on = $7, expires_on = $8, grantor_kind = $9, grantor_user = $10, grantor_token = $11,
+			first_name = COALESCE((SELECT u.first_name FROM users u WHERE u.id = $12), ''),
+			last_name = COALESCE((SELECT u.last_name FROM users u WHERE u.id = $12), ''),
+			answered_on = $13, revision = revision + 1
+		WHERE id = $14 AND account_id = $15 AND status = $16 AND revision = $17`,
+		reference(after.UserID), string(after.Status), joinIDs(after.Roles), bit(after.SuperAdmin()), bit(after.Invited), after.InvitedBy,
+		toMicros(after.InvitedOn), toMicros(after.ExpiresOn),
+		string(after.Grantor.Kind), grantorOf(after, iam.ByUser), grantorOf(after, iam.ByOperator),
+		namedBy(after), toMicros(after.AnsweredOn),
+		string(before.ID), string(before.AccountID), string(before.Status), before.Revision)
+	if err == nil && n == 0 {
+		err = iam.ErrStale
+	}
+	if err != nil {
+		return fmt.Errorf("update membership: %w", err)
+	}
+	if from, to := seatOf(before), seatOf(after); from != to {
+		if err := t.move(from, to, 1); err != nil {
+			return err
+		}
+	}
+	return t.Record(entry)
+}

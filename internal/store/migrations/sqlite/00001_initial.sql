@@ -1,0 +1,179 @@
+-- The first schema. What holds for every table: ids are 32 hex characters and
+-- are never reused, so rows that end stay; times are UTC microseconds, 0 is
+-- none; booleans are 0 and 1; texts compare by their bytes. NULL stands for a
+-- reference to nothing and for no other thing.
+
+-- +goose Up
+
+-- How a file is told to be ours: "hith" in ASCII.
+PRAGMA application_id = 1751741544;
+
+-- What concerns the whole database. min_program is the oldest schema version
+-- of a program that may still use it: a migration that an older program cannot
+-- live with raises it to its own number. roles_version rises with every change
+-- of a role, so that no process acts on roles of yesterday.
+CREATE TABLE instance (
+    id            INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    min_program   INTEGER NOT NULL,
+    roles_version INTEGER NOT NULL
+) STRICT;
+INSERT INTO instance (id, min_program, roles_version) VALUES (1, 1, 1);
+
+-- Rows of the whole database, kept by the transactions that add them.
+CREATE TABLE totals (
+    name TEXT    NOT NULL PRIMARY KEY,
+    n    INTEGER NOT NULL CHECK (n >= 0)
+) STRICT, WITHOUT ROWID;
+INSERT INTO totals (name, n) VALUES ('accounts', 0), ('users', 0);
+
+CREATE TABLE users (
+    id         TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    email      TEXT    NOT NULL UNIQUE CHECK (length(email) BETWEEN 3 AND 90),
+    verified   INTEGER NOT NULL CHECK (verified IN (0, 1)),
+    first_name TEXT    NOT NULL,
+    last_name  TEXT    NOT NULL,
+    telephone  TEXT    NOT NULL,
+    country    TEXT    NOT NULL,
+    zipcode    TEXT    NOT NULL,
+    two_factor INTEGER NOT NULL CHECK (two_factor IN (0, 1)),
+    suspended  INTEGER NOT NULL CHECK (suspended IN (0, 1)),
+    operator   INTEGER NOT NULL CHECK (operator IN (0, 1)),
+    created_on INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE user_keys (
+    id         TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    user_id    TEXT    NOT NULL REFERENCES users (id),
+    name       TEXT    NOT NULL,
+    hash       BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    disabled   INTEGER NOT NULL CHECK (disabled IN (0, 1)),
+    created_on INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX user_keys_user ON user_keys (user_id, id);
+
+CREATE TABLE tokens (
+    id         TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    user_id    TEXT    REFERENCES users (id), -- NULL: the operator's
+    name       TEXT    NOT NULL,
+    hash       BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    disabled   INTEGER NOT NULL CHECK (disabled IN (0, 1)),
+    expires_on INTEGER NOT NULL,
+    created_on INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tokens_user ON tokens (user_id, id);
+
+-- A deleted account stays as a row, so that its id is never another's.
+CREATE TABLE accounts (
+    id                  TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    name                TEXT    NOT NULL CHECK (name <> ''),
+    type                TEXT    NOT NULL,
+    enforce_twofactor   INTEGER NOT NULL CHECK (enforce_twofactor IN (0, 1)),
+    abuse_contact_email TEXT    NOT NULL,
+    invite_lifetime     INTEGER NOT NULL CHECK (invite_lifetime >= 0), -- microseconds
+    member_limit        INTEGER NOT NULL CHECK (member_limit >= 0),
+    suspended           INTEGER NOT NULL CHECK (suspended IN (0, 1)),
+    needs_super_admin   INTEGER NOT NULL CHECK (needs_super_admin IN (0, 1)),
+    created_on          INTEGER NOT NULL,
+    deleted_on          INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX accounts_name ON accounts (name, id) WHERE deleted_on = 0;
+
+-- Roles beside the built-in ones. A dropped one stays: rows that ended still
+-- name it.
+CREATE TABLE roles (
+    id          TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    account_id  TEXT    REFERENCES accounts (id), -- NULL: of every account
+    origin      TEXT    NOT NULL,
+    name        TEXT    NOT NULL CHECK (name <> ''),
+    description TEXT    NOT NULL,
+    permissions TEXT    NOT NULL, -- JSON: area to access bits
+    dropped_on  INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX roles_account ON roles (account_id);
+
+CREATE TABLE memberships (
+    id            TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    account_id    TEXT    NOT NULL REFERENCES accounts (id),
+    email         TEXT    NOT NULL CHECK (length(email) BETWEEN 3 AND 90),
+    user_id       TEXT    REFERENCES users (id), -- NULL: not answered
+    status        TEXT    NOT NULL,
+    roles         TEXT    NOT NULL CHECK (length(roles) >= 32), -- ids as given, a space between
+    super         INTEGER NOT NULL CHECK (super IN (0, 1)), -- carries Super Administrator
+    invited       INTEGER NOT NULL CHECK (invited IN (0, 1)),
+    invited_by    TEXT    NOT NULL,
+    invited_on    INTEGER NOT NULL,
+    expires_on    INTEGER NOT NULL,
+    grantor_kind  TEXT    NOT NULL,
+    grantor_user  TEXT    REFERENCES users (id),
+    grantor_token TEXT    REFERENCES tokens (id),
+    -- What the account sorts its members by: the user's names while the row is
+    -- accepted, '' otherwise. Of somebody who has not accepted the account
+    -- learns no name, and none from an order either.
+    first_name    TEXT    NOT NULL,
+    last_name     TEXT    NOT NULL,
+    created_on    INTEGER NOT NULL,
+    answered_on   INTEGER NOT NULL,
+    revision      INTEGER NOT NULL,
+    -- Who answered is known of the states that an answer leads to, and of no
+    -- other. (For a longer IN SQLite would build a table at every insert.)
+    CHECK (CASE WHEN user_id IS NULL
+        THEN (status = 'pending' AND invited = 1) OR status = 'expired' OR status = 'canceled'
+        ELSE status = 'accepted' OR status = 'rejected' OR status = 'left' OR status = 'removed' END),
+    CHECK (CASE grantor_kind
+        WHEN 'user' THEN grantor_user IS NOT NULL AND grantor_token IS NULL
+        WHEN 'operator' THEN grantor_user IS NULL AND grantor_token IS NOT NULL
+        ELSE (grantor_kind = 'command_line' OR grantor_kind = '') AND grantor_user IS NULL AND grantor_token IS NULL END)
+) STRICT, WITHOUT ROWID;
+
+-- One live row per address and per user of an account. (SQLite sees that
+-- status = 'accepted' implies an OR that names it, but not an IN.)
+CREATE UNIQUE INDEX memberships_live_email ON memberships (account_id, email)
+    WHERE status = 'pending' OR status = 'accepted';
+CREATE UNIQUE INDEX memberships_live_user ON memberships (user_id, account_id)
+    WHERE user_id IS NOT NULL AND (status = 'pending' OR status = 'accepted');
+
+-- A user's own lists: what it rejected, and what its address may still answer.
+CREATE INDEX memberships_rejected_user ON memberships (user_id, id) WHERE status = 'rejected';
+CREATE INDEX memberships_open_email ON memberships (email, id) WHERE status = 'pending' OR status = 'expired';
+
+-- An account's lists, one covering index an order, so that an OFFSET walks
+-- that index and nothing else. Names are sorted among accepted rows only:
+-- every other row has none.
+CREATE INDEX memberships_by_id ON memberships (account_id, status, id, invited, expires_on);
+CREATE INDEX memberships_by_email ON memberships (account_id, status, email, id, expires_on);
+CREATE INDEX memberships_by_first_name ON memberships (account_id, first_name, id) WHERE status = 'accepted';
+CREATE INDEX memberships_by_last_name ON memberships (account_id, last_name, id) WHERE status = 'accepted';
+
+-- What is due, and who keeps an account governed.
+CREATE INDEX memberships_due ON memberships (account_id, expires_on) WHERE status = 'pending' AND expires_on > 0;
+CREATE INDEX memberships_super ON memberships (account_id) WHERE super = 1 AND status = 'accepted';
+
+-- Memberships by account, state and whether somebody was asked.
+CREATE TABLE counts (
+    account_id TEXT    NOT NULL REFERENCES accounts (id),
+    status     TEXT    NOT NULL,
+    invited    INTEGER NOT NULL CHECK (invited IN (0, 1)),
+    n          INTEGER NOT NULL CHECK (n >= 0),
+    PRIMARY KEY (account_id, status, invited)
+) STRICT, WITHOUT ROWID;
+
+-- The audit log holds what happened, also to rows that are gone, and who was
+-- refused: it refers to other tables by value.
+CREATE TABLE audit (
+    seq          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    operation_id TEXT    NOT NULL UNIQUE CHECK (operation_id <> ''),
+    at           INTEGER NOT NULL,
+    actor        TEXT    NOT NULL,
+    actor_id     TEXT    NOT NULL,
+    actor_email  TEXT    NOT NULL,
+    credential   TEXT    NOT NULL,
+    action       TEXT    NOT NULL CHECK (action <> ''),
+    denied       TEXT    NOT NULL,
+    account_id   TEXT    NOT NULL, -- '': of no account
+    target_id    TEXT    NOT NULL,
+    state_before TEXT    NOT NULL,
+    state_after  TEXT    NOT NULL,
+    remote_addr  TEXT    NOT NULL,
+    request_id   TEXT    NOT NULL
+) STRICT;
+CREATE INDEX audit_account ON audit (account_id, seq);

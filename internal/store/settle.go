@@ -1,0 +1,67 @@
+package store
+
+import (
+	"fmt"
+
+	"hither/internal/iam"
+)
+
+// settleBound is how many due rows of an account one transaction writes down
+// beside the ones of its own address.
+const settleBound = 500
+
+// Settle implements iam.Tx. Nearly always nothing is due, and it costs one
+// statement.
+func (t *tx) Settle(accountID iam.ID, email string) error {
+	var anyDue bool
+	err := one(t, `SELECT CASE WHEN EXISTS (SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.status = 'pending'
+			AND `+due("$1")+`) THEN 1 ELSE 0 END
+		FROM accounts a WHERE a.id = $2 AND a.deleted_on = 0`,
+		[]any{toMicros(t.now), string(accountID)}, (*flag)(&anyDue))
+	if err != nil {
+		return fmt.Errorf("look for due rows: %w", err)
+	}
+	if !anyDue {
+		return nil
+	}
+	err = t.expire(accountID, func(b *builder) { b.add(` AND m.email = `, b.arg(email)) })
+	if err != nil {
+		return err
+	}
+	return t.expire(accountID, func(b *builder) {
+		b.add(` AND m.id IN (SELECT d.id FROM memberships d
+			WHERE d.account_id = `, b.arg(string(accountID)), ` AND d.status = 'pending' AND d.expires_on > 0
+			AND d.expires_on <= `, b.arg(toMicros(t.now)), ` ORDER BY d.expires_on, d.id LIMIT `, b.arg(settleBound), `)`)
+	})
+}
+
+// expire ends an account's due rows, of which more narrows the choice. The
+// clock does it, so the audit rows have no actor.
+func (t *tx) expire(accountID iam.ID, more func(b *builder)) error {
+	entry := iam.AuditEntry{OperationID: "expire", Action: iam.InviteExpire}
+	n, err := t.endRows(entry, iam.Expired, func(b *builder) {
+		b.add(`m.account_id = `, b.arg(string(accountID)), ` AND m.status = 'pending' AND `, due(b.arg(toMicros(t.now))))
+		more(b)
+	})
+	if err != nil || n == 0 {
+		return err
+	}
+	return t.move(seats{accountID, iam.Pending, true}, seats{accountID, iam.Expired, true}, n)
+}
+
+// endRows ends the rows that condition names, each with an audit row like
+// entry, and tells how many there were. Counts are the caller's.
+func (t *tx) endRows(entry iam.AuditEntry, becomes iam.Status, condition func(b *builder)) (int64, error) {
+	if err := t.recordEach(entry, becomes, condition); err != nil {
+		return 0, err
+	}
+	var b builder
+	b.add(`UPDATE memberships AS m SET status = `, b.arg(string(becomes)), `, first_name = '', last_name = '',
+		revision = revision + 1 WHERE `)
+	condition(&b)
+	n, err := t.exec(b.String(), b.args...)
+	if err != nil {
+		return 0, fmt.Errorf("end memberships: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,100 @@
+// Package store keeps what the heart decides: all SQL of hither is here, one
+// portable text for every engine. A file is named after its noun; sqlite.go
+// holds what really differs between engines (opening, pragmas, error codes),
+// writer.go how SQLite's one writer works.
+//
+// The package implements iam.Store and iam.Tx. It imports iam for the types;
+// it knows neither the wire nor who calls it.
+package store
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"hither/internal/clock"
+	"hither/internal/iam"
+)
+
+// Options adjust a store. The zero value is ready for use.
+type Options struct {
+	// Now is the time of transactions: UTC, whole microseconds. nil is the
+	// machine's clock.
+	Now func() time.Time
+	// Logger hears what the store had to do twice. nil discards it.
+	Logger *slog.Logger
+
+	busyTimeout time.Duration // tests shorten it
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = clock.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.busyTimeout == 0 {
+		o.busyTimeout = busyTimeout
+	}
+	return o
+}
+
+// Store is an open database; safe for concurrent use.
+type Store struct {
+	readers *pool
+	writer  *writer
+	roles   roleCache
+	now     func() time.Time
+	// Closes the handles behind readers and writer, which are closed by then.
+	closeHandles func() error
+	closing      sync.Once
+}
+
+var _ iam.Store = (*Store)(nil)
+
+// Update runs fn in one transaction: see iam.Store. A context that ends stops
+// the wait, not the transaction: whether that takes place is then unknown to
+// the caller, as with a connection that breaks. fn must not call Update: there
+// is one writer, and it would wait for itself.
+func (s *Store) Update(ctx context.Context, fn func(tx iam.Tx) error) error {
+	return s.writer.update(ctx, fn)
+}
+
+// Ping checks that the database can be read and that the store isn't closed.
+func (s *Store) Ping(ctx context.Context) error {
+	if s.writer.closed() {
+		return errClosed()
+	}
+	_, err := read(ctx, s, func(v *view) (int64, error) { return v.rolesVersion() })
+	return err
+}
+
+// Close finishes the writes that were taken on, then ends every connection.
+// Calls after the first do nothing.
+func (s *Store) Close() error {
+	var err error
+	s.closing.Do(func() {
+		s.writer.close()
+		s.readers.close()
+		err = s.closeHandles()
+	})
+	return err
+}
+
+// Stats are small numbers for metrics.
+type Stats struct {
+	Commits    int64         // transactions of the database
+	Closures   int64         // calls of Update that they carried
+	Reruns     int64         // groups of closures that were run again
+	Waiting    int64         // calls of Update that wait for an answer now
+	LastCommit time.Duration // how long the last commit took
+}
+
+// Stats reads the store's numbers.
+func (s *Store) Stats() Stats { return s.writer.stats() }
+
+func errClosed() error {
+	return &iam.Error{Kind: iam.Unavailable, Message: "the database is being closed"}
+}
