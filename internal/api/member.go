@@ -1,0 +1,139 @@
+package api
+
+import (
+	"time"
+
+	"hither/internal/iam"
+)
+
+// memberInfo is a row as its account sees it. The last four are said while it
+// is pending only.
+type memberInfo struct {
+	ID                iam.ID                  `json:"id"`
+	Email             string                  `json:"email"`
+	Status            iam.Status              `json:"status"`
+	Roles             []roleInfo[permissions] `json:"roles"`
+	User              any                     `json:"user"` // memberUser, before acceptance onlyEmail
+	InvitedBy         *string                 `json:"invited_by,omitempty"`
+	InvitedOn         *moment                 `json:"invited_on,omitempty"`
+	ExpiresOn         *moment                 `json:"expires_on,omitempty"`
+	NeedsConfirmation *bool                   `json:"needs_confirmation,omitempty"`
+}
+
+// memberUser is the person behind an accepted row.
+type memberUser struct {
+	ID        iam.ID  `json:"id"`
+	Email     string  `json:"email"`
+	FirstName *string `json:"first_name"`
+	LastName  *string `json:"last_name"`
+	TwoFactor bool    `json:"two_factor_authentication_enabled"`
+}
+
+// onlyEmail is all that an account knows of somebody who has not accepted.
+type onlyEmail struct {
+	Email string `json:"email"`
+}
+
+func (x *exchange) member(m iam.Member) memberInfo { return memberOf(m, x.Now()) }
+
+func memberOf(m iam.Member, now time.Time) memberInfo {
+	status := m.StatusAt(now)
+	out := memberInfo{ID: m.ID, Email: m.Email, Status: status, Roles: each(m.Roles, roleOf), User: onlyEmail{m.Email}}
+	if status == iam.Accepted {
+		out.User = memberUser{m.User.ID, m.User.Email, optional(m.User.FirstName), optional(m.User.LastName), m.User.TwoFactor}
+	}
+	if status == iam.Pending {
+		invitedOn, expiresOn, needs := moment(m.InvitedOn), moment(m.ExpiresOn), m.NeedsConfirmation(now)
+		out.InvitedBy, out.InvitedOn, out.ExpiresOn, out.NeedsConfirmation = &m.InvitedBy, &invitedOn, &expiresOn, &needs
+	}
+	return out
+}
+
+func listMembers(x *exchange) (answer, error) {
+	params := x.query()
+	query := iam.MemberQuery{
+		PageRequest: params.page(maxPerPage),
+		Status:      iam.Status(params.choice("status", string(iam.Accepted), string(iam.Pending), string(iam.Rejected))),
+		Email:       params.email("email"),
+		Order: iam.MemberOrder(params.choice("order",
+			string(iam.ByFirstName), string(iam.ByLastName), string(iam.ByEmail), string(iam.ByMemberStatus))),
+		Descending: params.descending(),
+	}
+	if params.err != nil {
+		return answer{}, params.err
+	}
+	page, err := x.Service.Members(x.r.Context(), x.actor, x.id("account_id"), query)
+	if err != nil {
+		return answer{}, err
+	}
+	return list(page, query.PageRequest, x.member), nil
+}
+
+func addMember(x *exchange) (answer, error) {
+	body, err := x.body()
+	if err != nil {
+		return answer{}, err
+	}
+	refusePolicies(body)
+	request := iam.InviteRequest{
+		Email:     body.email("email"),
+		RoleIDs:   body.roles(),
+		Direct:    body.choice("status", string(iam.Pending), string(iam.Accepted)) == string(iam.Accepted),
+		ExpiresOn: body.time("expires_on"),
+	}
+	if err := body.err(); err != nil {
+		return answer{}, err
+	}
+	invited, err := x.Service.Invite(x.r.Context(), x.actor, x.id("account_id"), request)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{result: memberOf(invited.Member, invited.At), messages: remark(invited)}, nil
+}
+
+// remark says what there is to say about an invitation beside that it stands.
+func remark(invited iam.Invited) []notice {
+	if invited.Message == "" {
+		return nil
+	}
+	_, code := statusAndCode(iam.AlreadyInvited)
+	return []notice{{Code: code, Message: invited.Message}}
+}
+
+// refusePolicies says that policies are not served yet, rather than to ignore
+// what somebody takes for a restriction.
+func refusePolicies(body *fields) {
+	if body.values["policies"] != nil {
+		body.refuse(invalid("/policies", "policies are not available; name roles instead"))
+	}
+}
+
+func readMember(x *exchange) (answer, error) {
+	found, err := x.Service.Member(x.r.Context(), x.actor, x.id("account_id"), x.id("member_id"))
+	if err != nil {
+		return answer{}, err
+	}
+	return one(x.member(found)), nil
+}
+
+func changeMember(x *exchange) (answer, error) {
+	body, err := x.body()
+	if err != nil {
+		return answer{}, err
+	}
+	refusePolicies(body)
+	roleIDs := body.roles()
+	if err := body.err(); err != nil {
+		return answer{}, err
+	}
+	changed, err := x.Service.EditMember(x.r.Context(), x.actor, x.id("account_id"), x.id("member_id"), roleIDs)
+	if err != nil {
+		return answer{}, err
+	}
+	return one(memberOf(changed.Member, changed.At)), nil
+}
+
+func removeMember(x *exchange) (answer, error) {
+	id := x.id("member_id")
+	return one(onlyID{id}), x.Service.RemoveMember(x.r.Context(), x.actor, x.id("account_id"), id, false)
+}

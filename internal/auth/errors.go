@@ -1,0 +1,33 @@
+package auth
+
+import "strings"
+
+// Fault says what is wrong with the credentials of a request.
+type Fault uint8
+
+// The faults. Whoever shows an UnknownPair or an InvalidToken is not told why.
+const (
+	Missing      Fault = iota // none were shown
+	Malformed                 // a header cannot hold credentials; Headers says which
+	Mixed                     // key pair and token do not belong to one user
+	UnknownPair               // no such key, not of this address, disabled, or its user suspended
+	InvalidToken              // no such token, revoked, past its time, or its user suspended
+)
+
+// Error refuses the credentials of a request.
+type Error struct {
+	Fault   Fault
+	Headers []string // the malformed ones
+	Reason  string   // for the log only; holds nothing of the credentials
+}
+
+func (e *Error) Error() string {
+	switch e.Fault {
+	case Missing:
+		return "no credentials"
+	case Malformed:
+		return "malformed " + strings.Join(e.Headers, ", ")
+	case Mixed, UnknownPair, InvalidToken:
+	}
+	return "credentials refused: " + e.Reason
+}
