@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"hither/internal/auth"
+	"hither/internal/clock"
+	"hither/internal/dataset"
+	"hither/internal/iam"
+	"hither/internal/server"
+)
+
+// serveCommand is `hither serve`, and with it the whole configuration.
+type serveCommand struct {
+	database
+	Listen          string        `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API is served." placeholder:"HOST:PORT"`
+	TLSCert         string        `env:"HITHER_TLS_CERT" help:"Serve HTTPS with this certificate and its chain, in PEM. Goes with --tls-key." name:"tls-cert" placeholder:"FILE"`
+	TLSKey          string        `env:"HITHER_TLS_KEY" help:"The certificate's private key, in PEM. Goes with --tls-cert." name:"tls-key" placeholder:"FILE"`
+	Roles           string        `env:"HITHER_ROLES" help:"Define exactly the roles of this file beside the built-in ones. Unless given, those of the last time stay." placeholder:"FILE"`
+	MetricsListen   string        `env:"HITHER_METRICS_LISTEN" help:"Serve Prometheus metrics at /metrics of this address. Unless given, they are served nowhere." placeholder:"HOST:PORT"`
+	LogLevel        logLevel      `default:"info" env:"HITHER_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error. Requests are info." placeholder:"LEVEL"`
+	MaxConnections  int           `default:"4096" env:"HITHER_MAX_CONNECTIONS" help:"How many connections may be open at once; more wait." placeholder:"N"`
+	DrainDelay      time.Duration `default:"0s" env:"HITHER_DRAIN_DELAY" help:"At a stop, how long /readyz says so before new connections are refused; give it what your load balancer needs to notice." placeholder:"TIME"`
+	ShutdownTimeout time.Duration `default:"20s" env:"HITHER_SHUTDOWN_TIMEOUT" help:"At a stop, how long requests that were begun may take to finish." placeholder:"TIME"`
+}
+
+// Validate checks what kong cannot: flags that belong together, and bounds.
+func (c *serveCommand) Validate() error {
+	switch {
+	case c.TLSCert != "" && c.TLSKey == "":
+		return errors.New("--tls-cert needs --tls-key (HITHER_TLS_KEY): the certificate's private key")
+	case c.TLSKey != "" && c.TLSCert == "":
+		return errors.New("--tls-key needs --tls-cert (HITHER_TLS_CERT): the key's certificate")
+	case c.MaxConnections < 1:
+		return errors.New("--max-connections must be 1 at least (HITHER_MAX_CONNECTIONS)")
+	case c.DrainDelay < 0:
+		return errors.New("--drain-delay must not be negative (HITHER_DRAIN_DELAY)")
+	case c.ShutdownTimeout <= 0:
+		return errors.New("--shutdown-timeout must be more than 0 (HITHER_SHUTDOWN_TIMEOUT), for example 20s")
+	}
+	return nil
+}
+
+// Run serves until ctx ends.
+func (c *serveCommand) Run(ctx context.Context, s streams) (err error) {
+	logger := slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: slog.Level(c.LogLevel)}))
+	options := server.Options{
+		Logger:          logger,
+		Limits:          server.DefaultLimits(),
+		DrainDelay:      c.DrainDelay,
+		ShutdownTimeout: c.ShutdownTimeout,
+	}
+	options.Limits.MaxConnections = c.MaxConnections
+	scheme := "http"
+	if c.TLSCert != "" {
+		if options.TLS, err = server.TLS(c.TLSCert, c.TLSKey); err != nil {
+			return err
+		}
+		scheme = "https"
+	}
+
+	// The addresses first: where another server has them, its database is not
+	// touched.
+	public, err := listen(ctx, "--listen", c.Listen)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, public)
+	var (
+		metrics    net.Listener
+		metricsURL string
+	)
+	if c.MetricsListen != "" {
+		if metrics, err = listen(ctx, "--metrics-listen", c.MetricsListen); err != nil {
+			return err
+		}
+		defer closing(&err, metrics)
+		metricsURL = baseURL("http", c.MetricsListen, metrics) + "/metrics"
+	}
+
+	db, err := c.open(ctx, logger)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, db.store)
+	if err := c.syncRoles(ctx, db.service); err != nil {
+		return err
+	}
+	logger.Info("serving", "url", baseURL(scheme, c.Listen, public), "metrics", metricsURL, "data", c.Data, "version", buildInfo().Version)
+	warnEmpty(ctx, logger, db.service)
+	return newServer(db, options).Run(ctx, public, metrics)
+}
+
+// newServer puts the server together over an open database.
+func newServer(db opened, options server.Options) *server.Server {
+	options.Service = db.service
+	options.Auth = auth.New(db.store, clock.Now)
+	options.Ready = db.store.Ping
+	options.NewID, options.Now = db.newID, clock.Now
+	options.Metrics = server.NewMetrics(buildInfo())
+	options.Metrics.Watch(func() server.StoreStats {
+		stats := db.store.Stats()
+		return server.StoreStats{
+			Commits: stats.Commits, Updates: stats.Closures, Reruns: stats.Reruns, Waiting: stats.Waiting, LastCommit: stats.LastCommit,
+		}
+	})
+	return server.New(options)
+}
+
+// syncRoles makes the roles of the file the ones that are defined.
+func (c *serveCommand) syncRoles(ctx context.Context, service *iam.Service) error {
+	if c.Roles == "" {
+		return nil
+	}
+	file, err := os.Open(c.Roles)
+	if err != nil {
+		return fmt.Errorf("--roles: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	roles, err := dataset.ParseRoles(file)
+	if err == nil {
+		err = service.SyncRoles(ctx, operator(), iam.OriginFile, roles)
+	}
+	if err != nil {
+		return inFile("--roles", c.Roles, err)
+	}
+	return nil
+}
+
+// warnEmpty tells who starts a server without having set it up what is missing.
+func warnEmpty(ctx context.Context, logger *slog.Logger, service *iam.Service) {
+	users, err := service.Users(ctx, operator(), iam.PageRequest{Number: 1, Size: 1})
+	if err == nil && users.Total == 0 {
+		logger.Warn("the database has no user yet, so nobody can use the API; `hither init` makes the first one and its account")
+	}
+}
+
+// closing closes c and keeps its error unless there is one already.
+func closing(err *error, c io.Closer) {
+	if failure := c.Close(); failure != nil && !errors.Is(failure, net.ErrClosed) && *err == nil {
+		*err = failure
+	}
+}
+
+// logLevel is a level of slog by name.
+type logLevel slog.Level
+
+// UnmarshalText reads debug, info, warn or error.
+func (l *logLevel) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "debug", "info", "warn", "error":
+		return (*slog.Level)(l).UnmarshalText(text) //nolint:wrapcheck // it cannot fail on these
+	default:
+		return fmt.Errorf("%q is none of debug, info, warn and error", text)
+	}
+}

@@ -1,0 +1,135 @@
+// Package server stands between the network and the API: listeners and their
+// limits, the log line and the metrics of each request, health, and the stop
+// that finishes what was begun.
+//
+// It puts internal/api behind all this and decides nothing of what that
+// answers. It must not import internal/store: whether the store answers is a
+// function that is handed in.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"hither/internal/api"
+	"hither/internal/auth"
+	"hither/internal/iam"
+
+	"golang.org/x/net/netutil"
+)
+
+// Options are what a Server is made of; what stands before Limits is needed.
+type Options struct {
+	Service *iam.Service
+	Auth    *auth.Authenticator
+	Ready   func(context.Context) error // nil while the store answers
+	Logger  *slog.Logger
+	Metrics *Metrics
+	NewID   func() string    // draws request ids
+	Now     func() time.Time // as the api wants it
+
+	Limits          Limits
+	Hosts           *Hosts        // whose Host header is answered; nil: everybody's
+	TLS             *tls.Config   // nil: plain HTTP
+	DrainDelay      time.Duration // between /readyz turning 503 and the end of accepting
+	ShutdownTimeout time.Duration // for requests to finish once nothing is accepted any more
+}
+
+// Server is the front of one process.
+type Server struct {
+	Options
+
+	handler  http.Handler // the API
+	draining atomic.Bool
+}
+
+// New returns a Server of the API that doesn't listen yet.
+func New(o Options) *Server {
+	return &Server{Options: o, handler: api.New(api.Options{
+		Service: o.Service, Auth: o.Auth, Logger: o.Logger, NewID: o.NewID, Now: o.Now,
+	})}
+}
+
+// Run serves on public, and metrics on a listener of their own (nil: none),
+// until ctx ends or a listener fails. Then it drains: /readyz turns 503, after
+// DrainDelay nothing is accepted any more, and what was begun is finished
+// within ShutdownTimeout. It returns nil if all of it was. Both listeners are
+// closed when Run returns.
+func (s *Server) Run(ctx context.Context, public, metrics net.Listener) error {
+	// Requests outlive ctx: they are to be finished, not canceled, at a stop.
+	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+
+	front := s.httpServer(requests, s)
+	front.TLSConfig = s.TLS
+	failed := make(chan error, 2)
+	go func() {
+		failed <- serve(front, netutil.LimitListener(public, s.Limits.MaxConnections))
+	}()
+	if metrics != nil {
+		back := s.httpServer(requests, s.Metrics.Handler(s.Logger))
+		defer func() { _ = back.Close() }()
+		go func() { failed <- serve(back, netutil.LimitListener(metrics, maxScrapers)) }()
+	}
+
+	var err error
+	select {
+	case <-ctx.Done():
+		s.Logger.Info("stopping", "in_flight", s.Metrics.InFlight())
+	case err = <-failed:
+		s.Logger.Error("a listener failed; stopping", "error", err)
+	}
+	return errors.Join(err, s.drain(requests, front))
+}
+
+// maxScrapers bounds the connections of the metrics listener.
+const maxScrapers = 16
+
+func serve(server *http.Server, listener net.Listener) error {
+	var err error
+	if server.TLSConfig != nil {
+		err = server.ServeTLS(listener, "", "")
+	} else {
+		err = server.Serve(listener)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
+}
+
+func (s *Server) drain(requests context.Context, front *http.Server) error {
+	s.draining.Store(true)
+	time.Sleep(s.DrainDelay)
+	ctx, cancel := context.WithTimeout(requests, s.ShutdownTimeout)
+	defer cancel()
+	if err := front.Shutdown(ctx); err != nil {
+		left := s.Metrics.InFlight()
+		_ = front.Close()
+		return fmt.Errorf("%d request(s) did not finish within %s: %w", left, s.ShutdownTimeout, err)
+	}
+	return nil
+}
+
+func (s *Server) httpServer(requests context.Context, handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ErrorLog:          slog.NewLogLogger(quiet{s.Logger.Handler()}, slog.LevelWarn),
+		ReadHeaderTimeout: s.Limits.ReadHeader,
+		ReadTimeout:       s.Limits.Read,
+		WriteTimeout:      s.Limits.Write,
+		IdleTimeout:       s.Limits.Idle,
+		MaxHeaderBytes:    s.Limits.MaxHeaderBytes - slack,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.Limits.MaxStreams},
+		// "OPTIONS *" is answered by the API like everything else.
+		DisableGeneralOptionsHandler: true,
+	}
+}
