@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// reads are what was measured without changing anything.
+type reads struct {
+	floor  []measured // a round each, in turn with those below
+	cases  []readCase
+	idle   int // bytes of anonymous memory after the start
+	loaded int // the most that was seen under load
+}
+
+type readCase struct {
+	name   string
+	aim    string // the cpuX that we want, "" for none
+	rounds []measured
+}
+
+// reads measures the floor and hither in turn.
+func (b bench) reads(ctx context.Context, p programs, w world, database string) (r reads, err error) {
+	floor, err := startServer(ctx, b.log, p.floor, func(addr string) []string { return []string{addr} })
+	if err != nil {
+		return reads{}, err
+	}
+	defer stopping(&err, floor)
+	hither, err := b.startHither(ctx, p, database)
+	if err != nil {
+		return reads{}, err
+	}
+	defer stopping(&err, hither)
+	if r.idle, err = hither.memory(); err != nil {
+		return reads{}, err
+	}
+	requests := newReadRequests(w, b.conns)
+	r.cases = []readCase{
+		{name: "GET /user/invites/{id}: any of them, with its user's key", aim: "≤ 2.9"},
+		{name: "GET …/members, first page of 20", aim: "≤ 7"},
+		{name: "GET …/members, any page of 20"},
+	}
+	generators := []func(int, []byte) []byte{requests.invite, requests.firstPage, requests.anyPage}
+	for round := range b.rounds {
+		b.sayf("reads: round %d of %d", round+1, b.rounds)
+		// The floor gets the very requests of the first case.
+		m, err := b.warmLoad(ctx, floor, requests.invite, round == 0)
+		if err != nil {
+			return reads{}, err
+		}
+		r.floor = append(r.floor, m)
+		for i, request := range generators {
+			if m, err = b.warmLoad(ctx, hither, request, round == 0); err != nil {
+				return reads{}, err
+			}
+			r.cases[i].rounds = append(r.cases[i].rounds, m)
+			now, err := hither.memory()
+			if err != nil {
+				return reads{}, err
+			}
+			r.loaded = max(r.loaded, now)
+		}
+	}
+	return r, nil
+}
+
+// warmLoad measures once, the first time after a run that does not count.
+func (b bench) warmLoad(ctx context.Context, s *server, request func(int, []byte) []byte, first bool) (measured, error) {
+	l := load{conns: b.conns, time: b.time, request: request}
+	if first {
+		warm := l
+		warm.time = min(b.time, 2*time.Second)
+		if _, err := warm.measure(ctx, s); err != nil {
+			return measured{}, err
+		}
+	}
+	return l.measure(ctx, s)
+}
+
+func (b bench) startHither(ctx context.Context, p programs, database string) (*server, error) {
+	return startServer(ctx, b.log, p.hither, func(addr string) []string {
+		return []string{"serve", "--listen", addr, "--data", database}
+	})
+}
+
+// stopping stops a server and keeps its error unless there is one already.
+func stopping(err *error, s *server) {
+	if failure := s.stop(); failure != nil && *err == nil {
+		*err = failure
+	}
+}
+
+// readRequests writes requests that change nothing, each connection by its own
+// numbers.
+type readRequests struct {
+	world
+
+	randoms []random
+}
+
+func newReadRequests(w world, conns int) *readRequests {
+	r := &readRequests{world: w, randoms: make([]random, conns)}
+	for i := range r.randoms {
+		r.randoms[i].state = mix(uint64(i))
+	}
+	return r
+}
+
+func (r *readRequests) invite(conn int, buf []byte) []byte {
+	membership, user := r.world.invite(&r.randoms[conn])
+	buf = append(buf, "GET /client/v4/user/invites/"...)
+	buf = appendID(buf, memberKind, membership)
+	return r.asUser(buf, user, "")
+}
+
+func (r *readRequests) firstPage(conn int, buf []byte) []byte { return r.page(conn, buf, 1) }
+
+func (r *readRequests) anyPage(conn int, buf []byte) []byte {
+	const size = 20
+	return r.page(conn, buf, 1+r.randoms[conn].below(r.big/size*8/10)) // less what was rejected
+}
+
+func (r *readRequests) page(conn int, buf []byte, number int) []byte {
+	buf = append(buf, "GET /client/v4/accounts/"...)
+	buf = appendID(buf, accountKind, r.bigAccount())
+	buf = append(buf, "/members?per_page=20&page="...)
+	buf = strconv.AppendInt(buf, int64(number), 10)
+	return r.asUser(buf, r.randoms[conn].below(bigAdmins), "")
+}
+
+// asUser ends a request with the user's credentials and a body, "" for none.
+func (w world) asUser(buf []byte, user int, body string) []byte {
+	buf = append(buf, " HTTP/1.1\r\nHost: localhost\r\nX-Auth-Email: "...)
+	buf = appendEmail(buf, user)
+	buf = append(buf, "\r\nX-Auth-Key: "...)
+	buf = append(buf, w.keys[user]...)
+	if body != "" {
+		buf = append(buf, "\r\nContent-Type: application/json\r\nContent-Length: "...)
+		buf = strconv.AppendInt(buf, int64(len(body)), 10)
+	}
+	buf = append(buf, "\r\n\r\n"...)
+	return append(buf, body...)
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"hither/internal/iam"
+)
+
+// writes are what was measured of durable changes.
+type writes struct {
+	creates, accepts writeCase
+	loaded           int // anonymous memory of the server, the most that was seen
+}
+
+// writeCase is one kind of change: by hither, and by the bare loop with one
+// change a commit and with as many as there are clients. A round each.
+type writeCase struct {
+	hither       []measured
+	alone, group []float64 // changes a second
+}
+
+// writes lets hither and a bare loop make the same changes in turn, each to a
+// copy of the database.
+func (b bench) writes(ctx context.Context, p programs, w world, database, work string) (r writes, err error) {
+	served, copied := filepath.Join(work, "served.db"), filepath.Join(work, "bare.db")
+	for _, path := range []string{served, copied} {
+		if err := copyFile(database, path); err != nil {
+			return writes{}, err
+		}
+	}
+	loop, err := openBare(ctx, copied, served)
+	if err != nil {
+		return writes{}, err
+	}
+	defer func() { err = errors.Join(err, loop.close()) }()
+	hither, err := b.startHither(ctx, p, served)
+	if err != nil {
+		return writes{}, err
+	}
+	defer stopping(&err, hither)
+	inviting := newInviting(w, b.conns)
+	for round := range b.rounds {
+		b.sayf("writes: round %d of %d", round+1, b.rounds)
+		created, err := load{conns: b.conns, time: b.time, request: inviting.request, answered: inviting.answered}.measure(ctx, hither)
+		if err != nil {
+			return writes{}, fmt.Errorf("create: %w", err)
+		}
+		r.creates.hither = append(r.creates.hither, created)
+		rows, err := loop.created(ctx)
+		if err != nil {
+			return writes{}, err
+		}
+		accepting := inviting.accepting()
+		accepted, err := load{conns: b.conns, time: b.time, request: accepting.request}.measure(ctx, hither)
+		if err != nil {
+			return writes{}, fmt.Errorf("accept: %w", err)
+		}
+		r.accepts.hither = append(r.accepts.hither, accepted)
+		answers, err := loop.accepted(ctx)
+		if err != nil {
+			return writes{}, err
+		}
+		if len(rows) != created.answers || len(answers) != accepted.answers {
+			return writes{}, fmt.Errorf("hither acknowledged %d and %d changes and wrote %d and %d",
+				created.answers, accepted.answers, len(rows), len(answers))
+		}
+		now, err := hither.memory()
+		if err != nil {
+			return writes{}, err
+		}
+		r.loaded = max(r.loaded, now)
+		if err := b.bareRound(ctx, loop, rows, answers, &r); err != nil {
+			return writes{}, fmt.Errorf("bare loop: %w", err)
+		}
+	}
+	return r, nil
+}
+
+// bareRound makes the changes of a round once more. Half of them go one to a
+// commit, half of them in groups.
+func (b bench) bareRound(ctx context.Context, loop *bare, rows, answers []change, r *writes) error {
+	for _, part := range []struct {
+		changes []change
+		into    *writeCase
+	}{{rows, &r.creates}, {answers, &r.accepts}} {
+		half := len(part.changes) / 2
+		alone, err := loop.apply(ctx, part.changes[:half], 1)
+		if err != nil {
+			return err
+		}
+		group, err := loop.apply(ctx, part.changes[half:], b.conns)
+		if err != nil {
+			return err
+		}
+		part.into.alone, part.into.group = append(part.into.alone, alone), append(part.into.group, group)
+	}
+	return nil
+}
+
+// inviting makes invitations: each asks a user who is not in the account, by
+// the account's administrator.
+type inviting struct {
+	world
+
+	roles []iam.Role
+	drawn atomic.Int64
+	users []int // whom each connection has just asked
+	made  [][]invited
+}
+
+type invited struct {
+	id   string
+	user int
+}
+
+func newInviting(w world, conns int) *inviting {
+	_, roles := builtinRoles()
+	return &inviting{world: w, roles: roles, users: make([]int, conns), made: make([][]invited, conns)}
+}
+
+func (i *inviting) request(conn int, buf []byte) []byte {
+	n := int(i.drawn.Add(1)) - 1
+	account, k := n%i.accounts, n/i.accounts
+	if k >= perAccount {
+		return buf // everybody was asked
+	}
+	i.users[conn] = i.stranger(account, k)
+	buf = append(buf, "POST /client/v4/accounts/"...)
+	buf = appendID(buf, accountKind, account)
+	buf = append(buf, "/members"...)
+	body := fmt.Sprintf(`{"email":%q,"roles":[%q]}`, appendEmail(nil, i.users[conn]), i.roles[n%len(i.roles)].ID)
+	return i.asUser(buf, i.admin(account), body)
+}
+
+func (i *inviting) answered(conn int, body []byte) error {
+	var answer struct {
+		Result struct {
+			ID string `json:"id"`
+		} `json:"result"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return err
+	}
+	i.made[conn] = append(i.made[conn], invited{answer.Result.ID, i.users[conn]})
+	return nil
+}
+
+// accepting takes what was invited since the last time, in that order.
+func (i *inviting) accepting() *accepting {
+	a := &accepting{world: i.world, open: slices.Concat(i.made...)}
+	slices.SortFunc(a.open, func(x, y invited) int { return cmp.Compare(x.id, y.id) })
+	clear(i.made)
+	return a
+}
+
+// accepting accepts invitations, each by its user.
+type accepting struct {
+	world
+
+	open []invited
+	next atomic.Int64
+}
+
+func (a *accepting) request(_ int, buf []byte) []byte {
+	n := int(a.next.Add(1)) - 1
+	if n >= len(a.open) {
+		return buf
+	}
+	buf = append(buf, "PATCH /client/v4/user/invites/"...)
+	buf = append(buf, a.open[n].id...)
+	return a.asUser(buf, a.open[n].user, `{"status":"accepted"}`)
+}
+
+func copyFile(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	if _, err := io.Copy(target, source); err != nil {
+		return err
+	}
+	return target.Sync() // what is still to be written would slow down the first round
+}
+
+func sizeOf(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// medianOf is the middle of some numbers.
+func medianOf(numbers []float64) float64 {
+	sorted := slices.Sorted(slices.Values(numbers))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// median is the middle of what each round says.
+func median[T any](rounds []T, says func(T) float64) float64 {
+	numbers := make([]float64, len(rounds))
+	for i, round := range rounds {
+		numbers[i] = says(round)
+	}
+	return medianOf(numbers)
+}

@@ -1,0 +1,351 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"hither/test/contract"
+)
+
+// How long a process may take before a test gives up on it. Generous, since
+// they bound what hangs and measure nothing.
+const (
+	startTimeout   = time.Minute
+	stopTimeout    = 40 * time.Second
+	commandTimeout = time.Minute
+	exitRace       = 66 // of a binary in which the race detector found something
+)
+
+// Server is a running process of hither and its database. Its methods are for
+// the goroutine of one test; clients may be used by any.
+type Server struct {
+	URL      string // of the running process, without a path; another one after Restart
+	DataPath string // the database
+
+	t         testing.TB
+	args      []string
+	env       []string
+	transport *http.Transport
+	process   *process
+	past      []*process
+}
+
+// Serve imports seed (nil: nothing) into a fresh database and serves it on an
+// address of its own. The server stops gracefully when the test ends.
+func Serve(t testing.TB, seed *Seed, flags ...string) *Server {
+	t.Helper()
+	data := filepath.Join(t.TempDir(), "hither.db")
+	if seed != nil {
+		Run(t, data, "import", seed.Write(t))
+	}
+	return Open(t, data, flags...)
+}
+
+// Open serves a database that is there, or makes an empty one.
+func Open(t testing.TB, data string, flags ...string) *Server {
+	t.Helper()
+	s := newServer(t, append([]string{"serve"}, flags...), "HITHER_DATA="+data)
+	s.DataPath = data
+	s.Start(t)
+	return s
+}
+
+// Demo starts the demo, whose database goes with it.
+func Demo(t testing.TB, flags ...string) *Server {
+	t.Helper()
+	folder := t.TempDir()
+	s := newServer(t, append([]string{"demo"}, flags...), "TMPDIR="+folder)
+	s.Start(t)
+	found, err := filepath.Glob(filepath.Join(folder, "*", "hither.db"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("databases of the demo: got %v, %v, want one", found, err)
+	}
+	s.DataPath = found[0]
+	return s
+}
+
+func newServer(t testing.TB, args []string, env string) *Server {
+	t.Helper()
+	const listen = "--listen=127.0.0.1:0"
+	s := &Server{
+		t: t, args: append([]string{args[0], listen}, args[1:]...), env: []string{env},
+		transport: &http.Transport{MaxIdleConnsPerHost: 512, DisableCompression: true},
+	}
+	t.Cleanup(func() { s.end(t) })
+	return s
+}
+
+// Client talks to the process that runs now, as nobody yet. Every request and
+// answer is held to api/openapi.yaml.
+func (s *Server) Client() Client {
+	return Client{URL: s.URL, HTTP: newHTTPClient(contract.New(s.t).RoundTripper(s.transport))}
+}
+
+// Start starts the process again after Stop or Kill, and waits until it serves.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	if s.process != nil {
+		t.Fatal("the server runs already")
+	}
+	p, err := start(Binary(t), s.env, s.args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.past = append(s.past, p)
+	if s.URL, err = p.url(); err != nil {
+		p.kill()
+		t.Fatalf("hither %s: %v\n%s", strings.Join(s.args, " "), err, p)
+	}
+	s.process = p
+}
+
+// Stop stops the process gracefully (SIGTERM) and waits until it is gone; it
+// must have finished what it had begun.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	s.Terminate(t)
+	s.Wait(t)
+}
+
+// Terminate sends SIGTERM and returns at once.
+func (s *Server) Terminate(t testing.TB) {
+	t.Helper()
+	if s.process == nil {
+		t.Fatal("the server does not run")
+	}
+	if err := s.process.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatalf("SIGTERM: %v", err)
+	}
+}
+
+// Wait waits until a process that was sent SIGTERM is gone.
+func (s *Server) Wait(t testing.TB) {
+	t.Helper()
+	p := s.process
+	s.process = nil
+	defer s.transport.CloseIdleConnections()
+	select {
+	case <-p.done:
+	case <-time.After(stopTimeout):
+		p.kill()
+		t.Fatalf("the server did not stop within %s of SIGTERM\n%s", stopTimeout, p)
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit code after SIGTERM: got %d, want 0\n%s", code, p)
+	}
+}
+
+// Kill ends the process as a crash does (SIGKILL).
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	if s.process == nil {
+		t.Fatal("the server does not run")
+	}
+	s.process.kill()
+	s.process = nil
+	s.transport.CloseIdleConnections()
+}
+
+// Restart stops the process, if it runs, and starts it on the same database.
+// Its URL changes: take a new Client.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	if s.process != nil {
+		s.Stop(t)
+	}
+	s.Start(t)
+}
+
+// Run runs an operator's command on the server's database, beside the server,
+// and returns what it printed.
+func (s *Server) Run(t testing.TB, args ...string) string {
+	t.Helper()
+	return Run(t, s.DataPath, args...)
+}
+
+// Log is what the process wrote on stderr so far, and the ones before it.
+func (s *Server) Log() string {
+	var all strings.Builder
+	for _, p := range s.past {
+		all.WriteString(p.stderr.String())
+	}
+	return all.String()
+}
+
+// Stdout is what the process wrote on stdout so far, and the ones before it.
+func (s *Server) Stdout() string {
+	var all strings.Builder
+	for _, p := range s.past {
+		all.WriteString(p.stdout.String())
+	}
+	return all.String()
+}
+
+// end stops what still runs and looks for what no test forgives.
+func (s *Server) end(t testing.TB) {
+	t.Helper()
+	if s.process != nil {
+		s.Stop(t)
+	}
+	log := s.Log()
+	for _, sign := range []string{"WARNING: DATA RACE", `"msg":"panic"`, "goroutine 1 ["} {
+		if at := strings.Index(log, sign); at >= 0 {
+			t.Errorf("the server's log has %q:\n%s", sign, log[at:min(len(log), at+4000)])
+		}
+	}
+	if t.Failed() {
+		t.Logf("end of the server's log:\n%s", tail(log))
+	}
+}
+
+// Run runs a command on a database and returns what it printed on stdout. It
+// must succeed.
+func Run(t testing.TB, data string, args ...string) string {
+	t.Helper()
+	stdout, stderr, code := Try(t, data, args...)
+	if code != 0 {
+		t.Fatalf("hither %s: got exit code %d, want 0\nstderr: %s", strings.Join(args, " "), code, stderr)
+	}
+	return stdout
+}
+
+// Try is Run for a command that may fail.
+func Try(t testing.TB, data string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	binary := Binary(t) // its time is its own
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	var out, messages bytes.Buffer
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = environment("HITHER_DATA=" + data)
+	cmd.Stdout, cmd.Stderr = &out, &messages
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() == exitRace || ctx.Err() != nil) {
+		t.Fatalf("hither %s: %v\n%s", strings.Join(args, " "), err, messages.String())
+	}
+	return out.String(), messages.String(), cmd.ProcessState.ExitCode()
+}
+
+// environment is that of the test without hither's own settings.
+func environment(more ...string) []string {
+	env := []string{"GORACE=atexit_sleep_ms=10"} // a second, unless told
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "HITHER_") && !strings.HasPrefix(entry, "GORACE=") {
+			env = append(env, entry)
+		}
+	}
+	return append(env, more...)
+}
+
+// process is one run of the binary.
+type process struct {
+	cmd            *exec.Cmd
+	stdout, stderr output
+	done           chan struct{} // closed when it is gone and all its output read
+}
+
+func start(binary string, env, args []string) (*process, error) {
+	p := &process{done: make(chan struct{})}
+	p.stdout.grown, p.stderr.grown = make(chan struct{}, 1), make(chan struct{}, 1)
+	p.cmd = exec.CommandContext(context.Background(), binary, args...)
+	p.cmd.Env = environment(env...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start hither: %w", err)
+	}
+	go func() {
+		defer close(p.done)
+		_ = p.cmd.Wait() // the exit code says it
+	}()
+	return p, nil
+}
+
+func (p *process) String() string {
+	return fmt.Sprintf("stdout: %s\nstderr: %s", tail(p.stdout.String()), tail(p.stderr.String()))
+}
+
+// kill ends this process and no other: Process knows when its id is free.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+var demoURL = regexp.MustCompile(`(https?://[^\s/]+)/client/v4\b`)
+
+// url waits until the process says where it serves: serve in its log, the demo
+// on stdout, in what it prints to paste.
+func (p *process) url() (string, error) {
+	timeout := time.After(startTimeout)
+	for {
+		if found := demoURL.FindStringSubmatch(p.stdout.String()); found != nil {
+			return found[1], nil
+		}
+		if url := servingURL(p.stderr.String()); url != "" {
+			return url, nil
+		}
+		select {
+		case <-p.stdout.grown:
+		case <-p.stderr.grown:
+		case <-p.done:
+			return "", errors.New("it ended before it served")
+		case <-timeout:
+			return "", fmt.Errorf("it did not serve within %s", startTimeout)
+		}
+	}
+}
+
+func servingURL(log string) string {
+	for line := range strings.Lines(log) {
+		var entry struct{ Msg, URL string }
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "serving" {
+			return entry.URL
+		}
+	}
+	return ""
+}
+
+// output keeps what a process writes, and says when there is more.
+type output struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	grown chan struct{}
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.grown <- struct{}{}:
+	default:
+	}
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// tail is the last few thousand characters.
+func tail(s string) string {
+	const most = 4000
+	if len(s) <= most {
+		return s
+	}
+	return "…" + s[len(s)-most:]
+}
