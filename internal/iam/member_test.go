@@ -49,6 +49,7 @@ func TestDecideInvite(t *testing.T) {
 		{"KF-22, KF-23: a member who doesn't manage", nil, user(false), nil, []iam.Role{minimal}, iam.Forbidden, ""},
 		{"KF-18: above the ceiling", nil, user(false), func(r *iam.InviteRequest) { r.RoleIDs = []iam.ID{iam.SuperAdministrator} }, []iam.Role{manager()}, iam.RoleCeiling, ""},
 		{"KF-20: the operator flag doesn't lift the ceiling", nil, user(true), func(r *iam.InviteRequest) { r.RoleIDs = []iam.ID{iam.SuperAdministrator} }, []iam.Role{manager()}, iam.RoleCeiling, ""},
+		{"KF-18: whose roles name every area is still no Super Administrator", nil, user(false), func(r *iam.InviteRequest) { r.RoleIDs = []iam.ID{iam.SuperAdministrator} }, []iam.Role{everyArea(t)}, iam.RoleCeiling, ""},
 		{"the operator flag alone manages nobody", nil, user(true), nil, nil, iam.Forbidden, ""},
 		{"an unknown role", nil, user(false), func(r *iam.InviteRequest) { r.RoleIDs = []iam.ID{rowID} }, []iam.Role{superRole}, iam.Invalid, ""},
 		{"no role", nil, user(false), func(r *iam.InviteRequest) { r.RoleIDs = nil }, []iam.Role{superRole}, iam.Invalid, ""},
@@ -102,6 +103,17 @@ func TestDecideInvite(t *testing.T) {
 			}
 		})
 	}
+}
+
+// everyArea is a role that may do what a Super Administrator may today, but not
+// in an area that another role brings along tomorrow.
+func everyArea(t *testing.T) iam.Role {
+	t.Helper()
+	all, ok := accountFacts(t).Catalog.Find(accountID, iam.SuperAdministrator)
+	if !ok {
+		t.Fatal("there is no Super Administrator")
+	}
+	return iam.Role{ID: guestID, Name: "Everything", Permissions: all.Permissions}
 }
 
 // KF-18, KF-19, KF-21: for every pair of an actor's role and a requested one,
