@@ -29,10 +29,18 @@ type session struct {
 
 // run does something with the database, which must be there.
 func (a admin) run(ctx context.Context, s streams, do func(session) error) error {
+	if err := a.exists(); err != nil {
+		return err
+	}
+	return withDatabase(ctx, a.Data, a.JSON, s, do)
+}
+
+// exists refuses where there is no database, which opening it would make.
+func (a admin) exists() error {
 	if _, err := os.Stat(a.Data); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no database %s; --data (HITHER_DATA) says where it is, and `hither init` makes one", a.Data)
 	}
-	return withDatabase(ctx, a.Data, a.JSON, s, do)
+	return nil
 }
 
 // withDatabase opens the database, makes it where there is none, and closes it

@@ -28,7 +28,7 @@ func (c *importCommand) Run(ctx context.Context, s streams) error {
 		return c.explain(err)
 	}
 	return withDatabase(ctx, c.Data, c.JSON, s, func(s session) error {
-		bar := newProgress(s.err)
+		bar := newProgress(s.err, "rows")
 		err := s.service.Import(ctx, s.actor, rows, bar.show)
 		bar.clear()
 		if err != nil {

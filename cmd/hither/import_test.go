@@ -106,7 +106,7 @@ func TestNoProgressInFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bar := newProgress(file)
+	bar := newProgress(file, "rows")
 	bar.show(1, 2)
 	bar.clear()
 	if info, err := file.Stat(); err != nil || info.Size() != 0 {

@@ -29,6 +29,7 @@ type cli struct {
 	Token   tokenCommands   `cmd:"" help:"Bearer tokens of users and of the operator: list, add, rotate, revoke."`
 	Role    roleCommands    `cmd:"" help:"Roles beside the built-in ones: list, add, drop."`
 	Import  importCommand   `cmd:"" help:"Import users, accounts, roles, memberships and tokens from a file, all or nothing."`
+	Backup  backupCommand   `cmd:"" help:"Copy the database to a new file, consistently, while a server works on it."`
 	Version versionCommand  `cmd:"" help:"Print the version of the program and of the wire that it speaks."`
 }
 

@@ -35,6 +35,7 @@ type worker struct {
 	email    string
 	account  string
 	random   *rand.Rand
+	mu       sync.Mutex // held while facts change
 	facts    []*fact
 	inFlight *deed
 	acked    int
@@ -107,11 +108,24 @@ func (w *worker) work(t testing.TB, c harness.Client, acked chan<- struct{}) {
 
 // note takes a deed as done.
 func (w *worker) note(do deed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if do.target != nil {
 		*do.target = do.becomes
 		return
 	}
 	w.facts = append(w.facts, &do.becomes)
+}
+
+// noted is what was acknowledged so far, by id, while the worker goes on.
+func (w *worker) noted() map[string]fact {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	facts := make(map[string]fact, len(w.facts))
+	for _, f := range w.facts {
+		facts[f.id] = *f
+	}
+	return facts
 }
 
 // check holds the disk to what was acknowledged, and finds out what became of

@@ -15,14 +15,15 @@ import (
 // progress draws a bar on a terminal, and nothing anywhere else.
 type progress struct {
 	w     io.Writer // nil: draw nothing
+	noun  string    // what is counted
 	drawn time.Time
 }
 
-func newProgress(w io.Writer) *progress {
+func newProgress(w io.Writer, noun string) *progress {
 	if file, ok := w.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
 		return &progress{}
 	}
-	return &progress{w: w}
+	return &progress{w: w, noun: noun}
 }
 
 const (
@@ -30,8 +31,8 @@ const (
 	barInterval = 100 * time.Millisecond
 )
 
-// show draws how many rows are done, now and then. It is called from within
-// the import's transaction, which may run again from the start.
+// show draws how much is done, now and then. What it is about may start over:
+// the import's transaction may run again.
 func (p *progress) show(done, total int) {
 	now := clock.Now()
 	if p.w == nil || total == 0 || now.Sub(p.drawn) < barInterval {
@@ -39,7 +40,7 @@ func (p *progress) show(done, total int) {
 	}
 	p.drawn = now
 	full := barWidth * done / total
-	_, _ = fmt.Fprintf(p.w, "\r[%s%s] %d of %d rows", strings.Repeat("#", full), strings.Repeat("-", barWidth-full), done, total)
+	_, _ = fmt.Fprintf(p.w, "\r[%s%s] %d of %d %s", strings.Repeat("#", full), strings.Repeat("-", barWidth-full), done, total, p.noun)
 }
 
 // clear takes the bar away.
