@@ -36,14 +36,8 @@ func newFilledDesk(t *testing.T) (desk, map[string]any) {
 
 func (d desk) run(stdin string, args ...string) (code int, stdout, stderr string) {
 	d.t.Helper()
-	getenv := func(name string) string {
-		if name == "HITHER_DATA" {
-			return d.data
-		}
-		return ""
-	}
 	var out, err bytes.Buffer
-	code = run(d.t.Context(), args, getenv, strings.NewReader(stdin), &out, &err)
+	code = run(d.t.Context(), args, []string{"HITHER_DATA=" + d.data}, strings.NewReader(stdin), &out, &err)
 	return code, out.String(), err.String()
 }
 

@@ -18,9 +18,9 @@ const (
 )
 
 // execute finds the command that args ask for and runs it.
-func execute(ctx context.Context, args []string, getenv func(string) string, s streams) int {
+func execute(ctx context.Context, args, environ []string, s streams) int {
 	var grammar cli
-	env := environment{getenv: getenv}
+	env := newEnvironment(environ)
 	parser, err := newParser(&grammar, &env, s)
 	if err != nil {
 		return complain(s.err, "hither", err, exitFailure)
@@ -36,6 +36,7 @@ func execute(ctx context.Context, args []string, getenv func(string) string, s s
 		return complain(s.err, "hither", env.blame(err), exitUsage)
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(&env)
 	if err := parsed.Run(s); err != nil {
 		return complain(s.err, parsed.Selected().FullPath(), err, exitFailure)
 	}

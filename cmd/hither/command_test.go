@@ -13,7 +13,11 @@ import (
 // call runs the program as main does, but for the process.
 func call(ctx context.Context, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
-	code = run(ctx, args, func(name string) string { return env[name] }, strings.NewReader(""), &out, &err)
+	var environ []string
+	for name, value := range env {
+		environ = append(environ, name+"="+value)
+	}
+	code = run(ctx, args, environ, strings.NewReader(""), &out, &err)
 	return code, out.String(), err.String()
 }
 

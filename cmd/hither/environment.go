@@ -11,8 +11,24 @@ import (
 // process itself; the program gets its environment handed in.
 type environment struct {
 	getenv func(string) string
+	names  []string   // of every variable that is set
 	last   *kong.Flag // the flag that was set last, and by what
 	name   string
+}
+
+// newEnvironment reads what a process is given, NAME=VALUE each. Of a name that
+// is there twice the first counts, as it does for os.Getenv.
+func newEnvironment(environ []string) environment {
+	values := make(map[string]string, len(environ))
+	var names []string
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if _, twice := values[name]; !twice {
+			values[name] = value
+			names = append(names, name)
+		}
+	}
+	return environment{getenv: func(name string) string { return values[name] }, names: names}
 }
 
 // detachEnvironment keeps kong from reading the process's own environment. The

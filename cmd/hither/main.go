@@ -30,6 +30,7 @@ type cli struct {
 	Role    roleCommands    `cmd:"" help:"Roles beside the built-in ones: list, add, drop."`
 	Import  importCommand   `cmd:"" help:"Import users, accounts, roles, memberships and tokens from a file, all or nothing."`
 	Backup  backupCommand   `cmd:"" help:"Copy the database to a new file, consistently, while a server works on it."`
+	Doctor  doctorCommand   `cmd:"" help:"Check the settings, the database, the machine and the clock, say what to do, and change nothing."`
 	Version versionCommand  `cmd:"" help:"Print the version of the program and of the wire that it speaks."`
 }
 
@@ -37,14 +38,14 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal stops gracefully; from then on the next one kills.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is the whole program but for what makes it a process: it takes its
 // arguments, environment, streams and, as ctx, its signals, and returns its
 // exit code.
-func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return execute(ctx, args, getenv, streams{in: stdin, out: stdout, err: stderr})
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return execute(ctx, args, environ, streams{in: stdin, out: stdout, err: stderr})
 }
 
 // streams are what a command reads and writes. What a command is for goes to

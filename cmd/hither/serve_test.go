@@ -27,7 +27,7 @@ func start(t *testing.T, args ...string) *process {
 	errReader, errWriter := io.Pipe()
 	p := &process{stdout: bufio.NewReader(outReader), stderr: bufio.NewReader(errReader), stop: stop, code: make(chan int, 1)}
 	go func() {
-		code := run(ctx, args, func(string) string { return "" }, strings.NewReader(""), outWriter, errWriter)
+		code := run(ctx, args, nil, strings.NewReader(""), outWriter, errWriter)
 		_, _ = outWriter.Close(), errWriter.Close()
 		p.code <- code
 	}()

@@ -30,30 +30,39 @@ func fileURI(path string, query url.Values) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
 }
 
-// errNotOurs is what a file is told that hither did not make.
+// errNotOurs refuses a file that hither did not make, or that is empty yet.
 var errNotOurs = fmt.Errorf("%w: it is not hither's", errRefused)
 
 // knownSchema is the version of the schema of a database that is ours and that
 // this program can read.
-func knownSchema(ctx context.Context, db *sql.DB) (version int64, err error) {
+func knownSchema(ctx context.Context, db *sql.DB) (int64, error) {
+	version, minProgram, err := readSchema(ctx, db)
+	if err != nil {
+		return 0, err
+	}
+	return version, checkProgram(minProgram)
+}
+
+// readSchema reads the version of the schema and the oldest one of a program
+// that may use it, of a database that is ours.
+func readSchema(ctx context.Context, db *sql.DB) (version, minProgram int64, err error) {
 	var application int64
 	err = db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&application)
 	if failure, ok := errors.AsType[*sqlite.Error](err); ok && failure.Code() == codes.SQLITE_NOTADB {
-		return 0, errNotOurs
+		return 0, 0, errNotOurs
 	}
 	if err != nil {
-		return 0, fmt.Errorf("look at the database: %w", sqliteError(err))
+		return 0, 0, fmt.Errorf("look at the database: %w", sqliteError(err))
 	}
 	if application != applicationID {
-		return 0, errNotOurs
+		return 0, 0, errNotOurs
 	}
-	var minProgram int64
-	err = db.QueryRowContext(ctx, `SELECT min_program, (SELECT max(version_id) FROM goose_db_version WHERE is_applied = 1)
-		FROM instance`).Scan(&minProgram, &version)
+	err = db.QueryRowContext(ctx, `SELECT (SELECT max(version_id) FROM goose_db_version WHERE is_applied = 1), min_program
+		FROM instance`).Scan(&version, &minProgram)
 	if err != nil {
-		return 0, fmt.Errorf("read the schema's version: %w", sqliteError(err))
+		return 0, 0, fmt.Errorf("read the schema's version: %w", sqliteError(err))
 	}
-	return version, checkProgram(minProgram)
+	return version, minProgram, nil
 }
 
 // texts reads a column of texts.
