@@ -87,6 +87,8 @@ func statusAndCode(kind iam.Kind) (status, code int) {
 		return http.StatusForbidden, 1209
 	case iam.LastSuperAdmin:
 		return http.StatusBadRequest, 1210
+	case iam.KeyReused:
+		return http.StatusBadRequest, 1213
 	case iam.AccountSuspended:
 		return http.StatusForbidden, 1214
 	case iam.DirectAddForbidden:

@@ -36,6 +36,7 @@ func TestEveryKindHasItsCode(t *testing.T) {
 		"AlreadyInvited":     {iam.AlreadyInvited, 400, 1208},
 		"RoleCeiling":        {iam.RoleCeiling, 403, 1209},
 		"LastSuperAdmin":     {iam.LastSuperAdmin, 400, 1210},
+		"KeyReused":          {iam.KeyReused, 400, 1213},
 		"AccountSuspended":   {iam.AccountSuspended, 403, 1214},
 		"DirectAddForbidden": {iam.DirectAddForbidden, 400, 1001},
 		"Conflict":           {iam.Conflict, 503, 10503},

@@ -29,9 +29,29 @@ type NewAccount struct {
 // CreateAccount makes an account, which the operator does. A user who carries
 // the operator flag becomes its Super Administrator; otherwise it is empty.
 func (s *Service) CreateAccount(ctx context.Context, actor Actor, request NewAccount) (Account, error) {
+	made, err := s.CreateAccountOnce(ctx, actor, request, IdempotencyKey{})
+	return made.Result, err
+}
+
+// CreateAccountOnce does the same at most once for a key.
+func (s *Service) CreateAccountOnce(ctx context.Context, actor Actor, request NewAccount, key IdempotencyKey) (Replayable[Account], error) {
 	if !actor.Operator() {
-		return Account{}, refuse(Forbidden, "creating accounts belongs to the operator")
+		return Replayable[Account]{}, refuse(Forbidden, "creating accounts belongs to the operator")
 	}
+	account, err := s.newAccount(request)
+	if err != nil {
+		return Replayable[Account]{}, err
+	}
+	entry := actor.Entry(s.newID(), AccountCreate, account.ID, account.ID)
+	memberEntry := actor.Entry(s.newID(), MemberAdd, account.ID, s.drawID())
+	return write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Replayable[Account], error) {
+		return once(tx, actor, key, func() (Account, error) {
+			return insertAccount(tx, actor, account, *entry, memberEntry)
+		})
+	})
+}
+
+func (s *Service) newAccount(request NewAccount) (Account, error) {
 	name, err := AccountName(request.Name)
 	if err != nil {
 		return Account{}, err
@@ -46,25 +66,25 @@ func (s *Service) CreateAccount(ctx context.Context, actor Actor, request NewAcc
 	if account.Type != Standard && account.Type != Enterprise {
 		return Account{}, invalid("/type", "must be %q or %q", Standard, Enterprise)
 	}
-	entry := actor.Entry(s.newID(), AccountCreate, account.ID, account.ID)
-	memberEntry := actor.Entry(s.newID(), MemberAdd, account.ID, s.drawID())
-	return write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Account, error) {
-		account.CreatedOn = tx.Now()
-		entry.After = accountSnapshot(account)
-		if err := tx.InsertAccount(account, *entry); err != nil {
-			return Account{}, taken(err, "/id", "this account id was used before; ids are never reused")
-		}
-		if actor.Kind != ByUser {
-			return account, nil
-		}
-		super, _ := BuiltinRole(SuperAdministrator)
-		row := Membership{
-			ID: memberEntry.TargetID, AccountID: account.ID, Email: actor.User.Email, UserID: actor.User.ID,
-			Status: Accepted, Roles: []Role{super}, Grantor: actor.Grantor(), CreatedOn: tx.Now(), AnsweredOn: tx.Now(),
-		}
-		memberEntry.After = snapshot(row)
-		return account, tx.InsertMembership(row, memberEntry)
-	})
+	return account, nil
+}
+
+func insertAccount(tx Tx, actor Actor, account Account, entry, memberEntry AuditEntry) (Account, error) {
+	account.CreatedOn = tx.Now()
+	entry.After = accountSnapshot(account)
+	if err := tx.InsertAccount(account, entry); err != nil {
+		return Account{}, taken(err, "/id", "this account id was used before; ids are never reused")
+	}
+	if actor.Kind != ByUser {
+		return account, nil
+	}
+	super, _ := BuiltinRole(SuperAdministrator)
+	row := Membership{
+		ID: memberEntry.TargetID, AccountID: account.ID, Email: actor.User.Email, UserID: actor.User.ID,
+		Status: Accepted, Roles: []Role{super}, Grantor: actor.Grantor(), CreatedOn: tx.Now(), AnsweredOn: tx.Now(),
+	}
+	memberEntry.After = snapshot(row)
+	return account, tx.InsertMembership(row, memberEntry)
 }
 
 // EditAccount changes an account's settings, which needs write permission on

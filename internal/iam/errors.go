@@ -25,6 +25,7 @@ const (
 	AlreadyInvited                 // the address is invited already, with other roles
 	RoleCeiling                    // more than the actor itself may do
 	LastSuperAdmin                 // the account would be left without a Super Administrator
+	KeyReused                      // the idempotency key was used with another request
 	AccountSuspended               // the account is suspended: reads only
 	DirectAddForbidden             // adding without asking belongs to the operator
 	Conflict                       // a concurrent change won; the store's guard failed

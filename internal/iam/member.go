@@ -76,6 +76,19 @@ type InviteRequest struct {
 	ExpiresOn time.Time
 }
 
+// mayInvite checks what the actor needs to ask this at all, whatever becomes of
+// it, and returns the roles that are asked for.
+func (f AccountFacts) mayInvite(actor Actor, request InviteRequest) ([]Role, error) {
+	rights, err := f.manager(actor)
+	if err != nil {
+		return nil, err
+	}
+	if request.Direct && !actor.Operator() {
+		return nil, refuse(DirectAddForbidden, "Invalid request: automatic verification of new members is not allowed")
+	}
+	return f.grantable(rights, request.RoleIDs)
+}
+
 // InviteFacts are what inviting rests on. Existing is the live row of the
 // address, nil where there is none.
 type InviteFacts struct {
@@ -103,14 +116,7 @@ type FreshIDs struct {
 
 // DecideInvite says what inviting, or adding directly, does at now.
 func DecideInvite(f InviteFacts, actor Actor, request InviteRequest, ids FreshIDs, now time.Time) (InviteDecision, error) {
-	rights, err := f.manager(actor)
-	if err != nil {
-		return InviteDecision{}, err
-	}
-	if request.Direct && !actor.Operator() {
-		return InviteDecision{}, refuse(DirectAddForbidden, "Invalid request: automatic verification of new members is not allowed")
-	}
-	roles, err := f.grantable(rights, request.RoleIDs)
+	roles, err := f.mayInvite(actor, request)
 	if err != nil {
 		return InviteDecision{}, err
 	}

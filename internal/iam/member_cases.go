@@ -70,29 +70,43 @@ type Invited struct {
 
 // Invite asks an address to join the account, or adds it directly.
 func (s *Service) Invite(ctx context.Context, actor Actor, accountID ID, request InviteRequest) (Invited, error) {
+	made, err := s.InviteOnce(ctx, actor, accountID, request, IdempotencyKey{})
+	return made.Result, err
+}
+
+// InviteOnce does the same at most once for a key.
+func (s *Service) InviteOnce(
+	ctx context.Context, actor Actor, accountID ID, request InviteRequest, key IdempotencyKey,
+) (Replayable[Invited], error) {
 	entry := actor.Entry(s.newID(), InviteCreate, "", "")
 	if request.Direct {
 		entry.Action = MemberAdd
 	}
 	ids := FreshIDs{Membership: s.drawID(), User: s.drawID()}
 	userEntry := actor.Entry(s.newID(), UserCreate, "", ids.User)
-	return write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Invited, error) {
+	return write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Replayable[Invited], error) {
 		facts, err := tx.InviteFacts(accountID, request.Email, actor)
 		if err != nil {
-			return Invited{}, missing(err, accountNotFound())
+			return Replayable[Invited]{}, missing(err, accountNotFound())
 		}
 		entry.AccountID = accountID
-		decision, err := DecideInvite(facts, actor, request, ids, tx.Now())
-		if err != nil {
-			return Invited{}, err
+		// The decision asks that too, but a replay comes to no decision.
+		if _, err := facts.mayInvite(actor, request); err != nil {
+			return Replayable[Invited]{}, err
 		}
-		if decision.Changed {
-			entry.Action, entry.TargetID = decision.Action, decision.Row.ID
-			if err := applyInvite(tx, facts, &decision, *entry, userEntry); err != nil {
+		return once(tx, actor, key, func() (Invited, error) {
+			decision, err := DecideInvite(facts, actor, request, ids, tx.Now())
+			if err != nil {
 				return Invited{}, err
 			}
-		}
-		return facts.invited(actor, decision, tx.Now()), nil
+			if decision.Changed {
+				entry.Action, entry.TargetID = decision.Action, decision.Row.ID
+				if err := applyInvite(tx, facts, &decision, *entry, userEntry); err != nil {
+					return Invited{}, err
+				}
+			}
+			return facts.invited(actor, decision, tx.Now()), nil
+		})
 	})
 }
 

@@ -104,6 +104,13 @@ type Tx interface {
 	DropRole(id ID, entry AuditEntry) error
 	// Record writes an audit row of its own, for what was refused.
 	Record(entry AuditEntry) error
+
+	// Outcome reads what was kept under the record of an idempotency key;
+	// ErrNoRow from IdempotencyLife after that on, as if it had never been.
+	Outcome(id [32]byte) (Outcome, error)
+	// KeepOutcome keeps one; ErrStale where another transaction did meanwhile.
+	// It drops some of those whose life is over.
+	KeepOutcome(id [32]byte, outcome Outcome) error
 }
 
 // UserFacts are a user and the accounts that would be left without an active

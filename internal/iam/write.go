@@ -8,7 +8,9 @@ import (
 )
 
 // maxAttempts bounds how often a use case meets a row that changed between its
-// facts and its guarded update before it gives up.
+// facts and its guarded update before it gives up. Where transactions run side
+// by side, of two requests with one idempotency key the second is such a case:
+// when its turn comes it finds the first one's outcome.
 const maxAttempts = 4
 
 // write runs a use case in a transaction. Each run of fn gets a fresh copy of
@@ -64,7 +66,7 @@ func denied(err error) string {
 	case DirectAddForbidden:
 		return "direct_add_forbidden"
 	case Internal, Invalid, InviteExpired, AlreadyAnswered, NoSeat, AlreadyMember,
-		AlreadyInvited, Conflict, Unavailable:
+		AlreadyInvited, KeyReused, Conflict, Unavailable:
 	}
 	return ""
 }

@@ -18,7 +18,7 @@ type Open func(t *testing.T, now func() time.Time) iam.Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	for _, group := range []map[string]func(f *fixture){
-		accountTests, auditTests, credentialTests, factsTests, invitationTests, memberTests, membershipTests, raceTests,
+		accountTests, auditTests, credentialTests, factsTests, idempotencyTests, invitationTests, memberTests, membershipTests, raceTests,
 		roleTests, settleTests, transactionTests, userTests,
 	} {
 		for name, test := range group {

@@ -177,3 +177,14 @@ CREATE TABLE audit (
     request_id   TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX audit_account ON audit (account_id, seq);
+
+-- What requests with an idempotency key led to, for a day. id is the SHA-256
+-- of principal, operation and key; request that of what was asked. Outcomes are
+-- long and ids random, so rows lie in the order in which they came, not by id.
+CREATE TABLE idempotency (
+    id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    request    BLOB    NOT NULL CHECK (length(request) = 32),
+    outcome    TEXT    NOT NULL CHECK (outcome <> ''), -- JSON, with addresses in it
+    created_on INTEGER NOT NULL
+) STRICT;
+CREATE INDEX idempotency_created ON idempotency (created_on);
