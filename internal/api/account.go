@@ -74,11 +74,15 @@ func createAccount(x *exchange) (answer, error) {
 	if err := body.err(); err != nil {
 		return answer{}, err
 	}
-	created, err := x.Service.CreateAccount(x.r.Context(), x.actor, request)
+	key, err := x.once(body)
 	if err != nil {
 		return answer{}, err
 	}
-	return one(accountOf(created)), nil
+	created, err := x.Service.CreateAccountOnce(x.r.Context(), x.actor, request, key)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{result: accountOf(created.Result), replayed: created.Replayed}, nil
 }
 
 func readAccount(x *exchange) (answer, error) {

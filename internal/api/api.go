@@ -116,6 +116,8 @@ type exchange struct {
 	trace *Trace
 	actor iam.Actor
 	sent  bool
+	// repeatable says that the request takes place once however often it is sent.
+	repeatable bool
 }
 
 func (a *wire) exchange(w http.ResponseWriter, r *http.Request) *exchange {

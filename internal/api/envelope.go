@@ -20,6 +20,7 @@ type answer struct {
 	page     *pageInfo // of a list
 	bare     bool      // the result alone, without an envelope: two older deletes
 	text     []byte    // YAML instead of all that
+	replayed bool      // the first answer to the same request
 }
 
 // notice is an error, or a remark on a success.
@@ -100,6 +101,9 @@ func (x *exchange) succeed(a answer) {
 		x.send(http.StatusOK, "application/yaml; charset=utf-8", a.text)
 		return
 	}
+	if a.replayed {
+		x.w.Header().Set(replayedHeader, "true")
+	}
 	x.sendJSON(http.StatusOK, a, nil)
 }
 
@@ -112,7 +116,7 @@ func (x *exchange) fail(err error) {
 	}
 	if f.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(f.retryAfter))
-		header.Set("X-Should-Retry", strconv.FormatBool(!f.undecided || methodOf(x.r) == http.MethodGet))
+		header.Set("X-Should-Retry", strconv.FormatBool(!f.undecided || x.repeatable || methodOf(x.r) == http.MethodGet))
 	}
 	x.trace.Code, x.trace.Cause = f.notice.Code, f.cause
 	x.sendJSON(f.status, answer{}, []notice{f.notice})

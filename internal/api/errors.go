@@ -188,12 +188,13 @@ func unavailable(cause error) *failure {
 	}}
 }
 
-// undecided answers a request whose time ran out. A read may be sent again; a
-// write that waits for its commit is not undone by that, so clients must not
-// repeat it by themselves.
+// undecided answers a request whose time ran out. A read may be sent again, and
+// a write with an idempotency key; any other write that waits for its commit is
+// not undone by that, so clients must not repeat it by themselves.
 func undecided(cause error) *failure {
 	return &failure{status: http.StatusServiceUnavailable, cause: cause, retryAfter: 1, undecided: true, notice: notice{
-		Code: codeOverloaded, Message: "The request took too long; if it was to change something, look whether it did before you send it again",
+		Code: codeOverloaded, Message: "The request took too long; if it was to change something, " +
+			"look whether it did before you send it again; with an Idempotency-Key just send it again",
 	}}
 }
 

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -125,6 +126,53 @@ func FuzzAuth(f *testing.F) {
 		}
 	})
 }
+
+// FuzzIdempotencyKey sends a request twice under keys of any form: it is refused
+// twice, or takes place once.
+func FuzzIdempotencyKey(f *testing.F) {
+	ask := fuzzed(f)
+	for _, key := range []string{
+		"", " ", "k", "8e03978e-40d5-43dd-bc93-6894a57f9324", `"quoted"`, "a\tb", "a\r\nX: y", "\x00", "\x7f", "\xff", "schlüssel", "🦊",
+		strings.Repeat("k", 255), strings.Repeat("k", 256), "'--", "%00", "null",
+	} {
+		f.Add(key, "", false)
+		f.Add(key, key, true)
+	}
+	addresses := 0
+	f.Fuzz(func(t *testing.T, key, second string, twice bool) {
+		addresses++ // of one worker; each input invites another address
+		body := fmt.Sprintf(`{"email":"%d@example.com","roles":["%s"]}`, addresses, iam.SuperAdministrator)
+		send := func() reply {
+			target := api.Prefix + "/accounts/" + string(tenantB) + "/members"
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader(body))
+			r.Header = ownerB.headers()
+			r.Header.Set("Content-Type", "application/json")
+			r.Header["Idempotency-Key"] = []string{key}
+			if twice {
+				r.Header.Add("Idempotency-Key", second)
+			}
+			return ask(t, r)
+		}
+		first, again := send(), send()
+		valid := !twice && len(key) >= 1 && len(key) <= 255 && strings.Trim(key, printable) == ""
+		if !valid {
+			if first.code() != 1001 || again.code() != 1001 {
+				t.Fatalf("%q, %q (%v): got %s%s, want 1001", key, second, twice, first.body, again.body)
+			}
+			return
+		}
+		// Another input may have had the same key.
+		if first.code() == 1213 && again.body == first.body {
+			return
+		}
+		if first.status != http.StatusOK || again.body != first.body || again.header.Get("Idempotency-Replayed") != "true" {
+			t.Fatalf("%q: got %s%s, want the same twice", key, first.body, again.body)
+		}
+	})
+}
+
+// printable is all of ASCII that is.
+const printable = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
 
 func FuzzID(f *testing.F) {
 	ask := fuzzed(f)

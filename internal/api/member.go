@@ -84,11 +84,16 @@ func addMember(x *exchange) (answer, error) {
 	if err := body.err(); err != nil {
 		return answer{}, err
 	}
-	invited, err := x.Service.Invite(x.r.Context(), x.actor, x.id("account_id"), request)
+	key, err := x.once(body)
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{result: memberOf(invited.Member, invited.At), messages: remark(invited)}, nil
+	made, err := x.Service.InviteOnce(x.r.Context(), x.actor, x.id("account_id"), request, key)
+	if err != nil {
+		return answer{}, err
+	}
+	invited := made.Result
+	return answer{result: memberOf(invited.Member, invited.At), messages: remark(invited), replayed: made.Replayed}, nil
 }
 
 // remark says what there is to say about an invitation beside that it stands.

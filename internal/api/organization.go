@@ -158,11 +158,19 @@ func createOrganizationInvite(x *exchange) (answer, error) {
 	if err := body.err(); err != nil {
 		return answer{}, err
 	}
-	invited, err := x.Service.Invite(x.r.Context(), x.actor, x.id("organization_id"), request)
+	key, err := x.once(body)
+	if err != nil {
+		return answer{}, err
+	}
+	made, err := x.Service.InviteOnce(x.r.Context(), x.actor, x.id("organization_id"), request, key)
 	if err != nil {
 		return answer{}, inOlderForm(err)
 	}
-	return answer{result: organizationInviteOf(invited.Member, invited.Account, invited.At), messages: remark(invited)}, nil
+	invited := made.Result
+	return answer{
+		result:   organizationInviteOf(invited.Member, invited.Account, invited.At),
+		messages: remark(invited), replayed: made.Replayed,
+	}, nil
 }
 
 // inOlderForm lets a refusal point to the field under its older name.

@@ -20,7 +20,7 @@ func TestBroken(t *testing.T) {
 	t.Parallel()
 	const broken = `{"result":null,"success":false,"errors":[{"code":10500,"message":"Internal error; the log has it under the request id"}],"messages":[]}`
 	const busy = `{"result":null,"success":false,"errors":[{"code":10503,"message":"The server cannot take this request on now; send it again"}],"messages":[]}`
-	const late = `{"result":null,"success":false,"errors":[{"code":10503,"message":"The request took too long; if it was to change something, look whether it did before you send it again"}],"messages":[]}`
+	const late = `{"result":null,"success":false,"errors":[{"code":10503,"message":"The request took too long; if it was to change something, look whether it did before you send it again; with an Idempotency-Key just send it again"}],"messages":[]}`
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	secret := errors.New("open /var/lib/hither.db: permission denied")

@@ -83,6 +83,21 @@ func TestRefusalsNameTheirCodes(t *testing.T) {
 	}
 }
 
+// TestPostsTakeIdempotencyKeys holds that whatever makes something says how to make it once.
+func TestPostsTakeIdempotencyKeys(t *testing.T) {
+	t.Parallel()
+	for path, item := range New(t).spec.doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			_, says := operation.Responses.Value("200").Value.Headers["Idempotency-Replayed"]
+			takes := operation.Parameters.GetByInAndName("header", "Idempotency-Key") != nil
+			refuses := slices.Contains(codes(operation.Extensions), 1213)
+			if want := method == "POST"; takes != want || refuses != want || says != want {
+				t.Errorf("%s %s: takes a key %v, refuses another request under it %v, tells a replay %v; want %v", method, path, takes, refuses, says, want)
+			}
+		}
+	}
+}
+
 // TestOtherAnswersAreClosed does the same for the answers outside of operations, which no path refers to.
 func TestOtherAnswersAreClosed(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"hither/internal/iam"
+)
+
+// The headers by which a request that makes something is sent again without
+// making it again. The first is looked at where something is made, and there
+// only; every POST does.
+const (
+	idempotencyHeader = "Idempotency-Key"
+	replayedHeader    = "Idempotency-Replayed"
+)
+
+// once is the key under which the request is to take place once; zero where it
+// has none.
+//
+// What counts as the same request is its body as a JSON value: white space and
+// the order of members are up to whatever encoded it, and some encoders order
+// them anew at each attempt. All else is compared, what nobody reads too, so
+// that a field that we learn to read meanwhile makes no other request of it.
+func (x *exchange) once(body *fields) (iam.IdempotencyKey, error) {
+	values := x.r.Header.Values(idempotencyHeader)
+	if len(values) == 0 {
+		return iam.IdempotencyKey{}, nil
+	}
+	if len(values) > 1 || !iam.ValidIdempotencyKey(values[0]) {
+		return iam.IdempotencyKey{}, invalid("", "the header "+idempotencyHeader+" must be there once, with 1 to "+
+			strconv.Itoa(iam.MaxIdempotencyKey)+" printable ASCII characters, such as a fresh UUID; or leave it out")
+	}
+	canonical, err := json.Marshal(body.values)
+	if err != nil {
+		return iam.IdempotencyKey{}, fmt.Errorf("encode the request anew: %w", err)
+	}
+	x.repeatable = true
+	return iam.IdempotencyKey{
+		Value: values[0], Operation: x.r.Method + " " + x.r.URL.Path, Request: sha256.Sum256(canonical),
+	}, nil
+}
