@@ -157,6 +157,14 @@ func (s *site) secretsStayWhereTheyAre(t *testing.T) {
 		raw(t, owner, http.MethodPost, "/client/v4"+members("house"), http.Header{"Content-Type": {"application/json"}}, strings.NewReader(body))
 	}
 
+	// Clients put what they like into an idempotency key.
+	inviting := sampleBody("POST /accounts/{account_id}/members", "once")
+	for range 2 {
+		expectNoCanary(t, "a replay", owner.Once(canary("idempotency-key")).OK(t, http.MethodPost, members("house"), inviting))
+	}
+	expectNoCanary(t, "1213", owner.Once(canary("idempotency-key")).Refused(t, http.MethodPost, members("house"),
+		sampleBody("POST /accounts/{account_id}/members", "twice"), http.StatusBadRequest, 1213))
+
 	// What commands make, they print once and nobody again.
 	fresh := []string{secretIn(t, s.Run(t, "key", "add", email, "--json")), secretIn(t, s.Run(t, "token", "add", "--user", email, "--name", "made", "--json"))}
 	for _, text := range fresh {

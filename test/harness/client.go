@@ -22,6 +22,13 @@ type Client struct {
 	HTTP  *http.Client
 
 	exempt string
+	once   string
+}
+
+// Once is the same client, whose requests carry an idempotency key.
+func (c Client) Once(key string) Client {
+	c.once = key
+	return c
 }
 
 // Exempt is the same client, whose requests may break api/openapi.yaml because
@@ -146,6 +153,9 @@ func (c Client) Do(ctx context.Context, method, path string, body any) (Answer, 
 	}
 	if c.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	if c.once != "" {
+		request.Header.Set("Idempotency-Key", c.once)
 	}
 	response, err := c.HTTP.Do(request)
 	if err != nil {
