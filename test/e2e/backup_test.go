@@ -10,10 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"hither/test/disk"
 	"hither/test/harness"
+	"hither/test/load"
 )
 
 // TestRestoreDrill backs up under a write load, kills the server, follows what
@@ -22,22 +25,22 @@ import (
 func TestRestoreDrill(t *testing.T) {
 	t.Parallel()
 	for range rounds(5, 2) {
-		workers, seed := newWorkers(6)
+		workers, seed := load.New(6)
 		s := harness.Serve(t, seed)
 		target := filepath.Join(t.TempDir(), "copy.db")
-		before := make([]map[string]fact, len(workers))
+		before := make([]map[string]disk.Row, len(workers))
 		var printed string
-		load(t, s, workers, 30, func() {
+		load.Run(t, s, workers, 30, func() {
 			for i, w := range workers {
-				before[i] = w.noted()
+				before[i] = w.Noted()
 			}
 			printed = s.Run(t, "backup", target)
 			s.Kill(t)
 		})
 		copied := readCopy(t, target)
 		lag := 0
-		for i, w := range workers {
-			lag += w.checkCopy(t, copied, before[i])
+		for _, noted := range before {
+			lag += checkCopy(t, copied, noted)
 		}
 		if info, err := os.Stat(target); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("mode of the copy: got %v, %v, want 0600", info.Mode(), err)
@@ -46,31 +49,31 @@ func TestRestoreDrill(t *testing.T) {
 
 		restore(t, printed)
 		s.Start(t)
-		restored := readDisk(t, s.DataPath)
-		if len(restored.order) != len(copied.order) {
-			t.Errorf("audit rows after going back: got %d, want the %d of the copy", len(restored.order), len(copied.order))
+		restored := disk.Read(t, s.DataPath)
+		if len(restored.Order) != len(copied.Order) {
+			t.Errorf("audit rows after going back: got %d, want the %d of the copy", len(restored.Order), len(copied.Order))
 		}
-		members := s.Client().As(theSuper).OK(t, http.MethodGet, "/accounts/"+harness.ID("Account")+"/members?per_page=50", nil)
-		if got, want := members.ResultInfo.TotalCount, copied.live(harness.ID("Account")); got != want {
+		members := s.Client().As(load.Admin).OK(t, http.MethodGet, "/accounts/"+harness.ID(load.Account)+"/members?per_page=50", nil)
+		if got, want := members.ResultInfo.TotalCount, copied.Live(harness.ID(load.Account)); got != want {
 			t.Errorf("members served after going back: got %d, want %d", got, want)
 		}
-		s.Client().As(theSuper).OK(t, http.MethodPost, "/accounts/"+harness.ID("Account")+"/members",
-			object{"email": "later@example.com", "roles": []string{viewer}})
+		s.Client().As(load.Admin).OK(t, http.MethodPost, "/accounts/"+harness.ID(load.Account)+"/members",
+			object{"email": "later@example.com", "roles": []string{harness.MinimalAccess}})
 	}
 }
 
 // checkCopy holds a copy to what was acknowledged before it was begun: each row
 // is as it was, or as something later made it. It counts the latter.
-func (w *worker) checkCopy(t *testing.T, copied disk, before map[string]fact) (later int) {
+func checkCopy(t *testing.T, copied disk.State, before map[string]disk.Row) (later int) {
 	t.Helper()
 	for id, was := range before {
-		r, there := copied.rows[id]
+		r, there := copied.Rows[id]
 		switch {
 		case !there:
-			t.Errorf("acknowledged before the backup began: %+v of %s: not in the copy", was, w.email)
-		case fact{r.id, r.status, r.roles} == was:
-		case !passed(copied.events[id], was):
-			t.Errorf("acknowledged before the backup began: %+v of %s: got %+v in the copy, which never was that", was, w.email, r)
+			t.Errorf("acknowledged before the backup began: %+v: not in the copy", was)
+		case same(r, was):
+		case !slices.ContainsFunc(copied.Events[id], func(e disk.Event) bool { return same(e.After, was) }):
+			t.Errorf("acknowledged before the backup began: %+v: got %+v in the copy, which never was that", was, r)
 		default:
 			later++
 		}
@@ -78,18 +81,13 @@ func (w *worker) checkCopy(t *testing.T, copied disk, before map[string]fact) (l
 	return later
 }
 
-// passed reports whether a row was once as it is said to have been.
-func passed(history []event, was fact) bool {
-	for _, e := range history {
-		if (fact{e.after.id, e.after.status, e.after.roles}) == was {
-			return true
-		}
-	}
-	return false
+// same compares what a worker knows of a row.
+func same(r, noted disk.Row) bool {
+	return r.ID == noted.ID && r.Status == noted.Status && r.Roles == noted.Roles
 }
 
-// readCopy is readDisk on a copy of the copy: reading makes a log beside it.
-func readCopy(t *testing.T, path string) disk {
+// readCopy is disk.Read on a copy of the copy: reading makes a log beside it.
+func readCopy(t *testing.T, path string) disk.State {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -99,7 +97,7 @@ func readCopy(t *testing.T, path string) disk {
 	if err := os.WriteFile(other, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return readDisk(t, other)
+	return disk.Read(t, other)
 }
 
 // restore runs the indented commands at the end of what backup printed.

@@ -9,26 +9,16 @@ import (
 	"strings"
 	"testing"
 
-	_ "modernc.org/sqlite" // reads the database beside the server
+	"hither/test/disk"
 )
 
 // content is everything that a database holds: by table and key, the columns.
 type content map[string]map[string]string
 
-// openDatabase opens a database beside the running server.
-func openDatabase(t testing.TB, path, mode string) *sql.DB {
-	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?mode="+mode+"&_pragma=busy_timeout(10000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return db
-}
-
 // open opens the site's database for writing, past the program.
 func (s *site) open(t testing.TB) *sql.DB {
 	t.Helper()
-	db := openDatabase(t, s.DataPath, "rw")
+	db := disk.Open(t, s.DataPath, "rw")
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -37,7 +27,7 @@ func (s *site) open(t testing.TB) *sql.DB {
 func (s *site) content(t testing.TB, without ...string) content {
 	t.Helper()
 	if s.reader == nil {
-		s.reader = openDatabase(t, s.DataPath, "ro")
+		s.reader = disk.Open(t, s.DataPath, "ro")
 	}
 	tx, err := s.reader.BeginTx(t.Context(), nil)
 	if err != nil {
@@ -45,38 +35,17 @@ func (s *site) content(t testing.TB, without ...string) content {
 	}
 	defer func() { _ = tx.Rollback() }()
 	found := content{}
-	for _, table := range texts(t, tx, `SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`) {
+	for _, table := range disk.Texts(t, tx, `SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`) {
 		if strings.HasPrefix(table, "sqlite_") || slices.Contains(without, table) {
 			continue
 		}
-		keys := texts(t, tx, `SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk`, table)
+		keys := disk.Texts(t, tx, `SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk`, table)
 		readTable(t, tx, table, keys, found)
 	}
 	if len(found) == 0 {
 		t.Fatal("the database holds nothing")
 	}
 	return found
-}
-
-func texts(t testing.TB, tx *sql.Tx, query string, args ...any) []string {
-	t.Helper()
-	rows, err := tx.QueryContext(t.Context(), query, args...)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	defer rows.Close()
-	var all []string
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, text)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
 }
 
 func readTable(t testing.TB, tx *sql.Tx, table string, keys []string, into content) {

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"hither/test/disk"
 	"hither/test/harness"
+	"hither/test/load"
 )
 
 // TestDoctorTouchesNothing runs the doctor beside a server, on what a crash
@@ -55,10 +57,10 @@ func TestDoctorTouchesNothing(t *testing.T) {
 // wrong, and no write fails.
 func TestDoctorBesideALoad(t *testing.T) {
 	t.Parallel()
-	workers, seed := newWorkers(6)
+	workers, seed := load.New(6)
 	s := harness.Serve(t, seed)
 	address := strings.TrimPrefix(s.URL, "http://")
-	load(t, s, workers, 10, func() {
+	load.Run(t, s, workers, 10, func() {
 		for range rounds(20, 5) {
 			stdout, stderr, code := harness.Try(t, s.DataPath, "doctor", "--listen", address)
 			if code != 0 || strings.Contains(stdout, "warn") {
@@ -67,9 +69,9 @@ func TestDoctorBesideALoad(t *testing.T) {
 		}
 		s.Kill(t)
 	})
-	d := readDisk(t, s.DataPath)
+	d := disk.Read(t, s.DataPath)
 	for _, w := range workers {
-		w.check(t, d)
+		w.Check(t, d)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"hither/test/disk"
 	"hither/test/harness"
 )
 
@@ -41,7 +42,7 @@ func orders(account, name string) []*order {
 // made counts what came of orders, by name: accounts, members and audit rows.
 func made(t testing.TB, path string) map[string]int {
 	t.Helper()
-	db := openDatabase(t, path, "ro")
+	db := disk.Open(t, path, "ro")
 	defer db.Close()
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
@@ -49,7 +50,7 @@ func made(t testing.TB, path string) map[string]int {
 	}
 	defer func() { _ = tx.Rollback() }()
 	count := map[string]int{}
-	for _, name := range texts(t, tx, `SELECT 'account ' || name FROM accounts
+	for _, name := range disk.Texts(t, tx, `SELECT 'account ' || name FROM accounts
 		UNION ALL SELECT 'member ' || replace(email, '@example.com', '') FROM memberships
 		UNION ALL SELECT 'audited account ' || a.name FROM audit e JOIN accounts a ON a.id = e.target_id WHERE e.action = 'account.create'
 		UNION ALL SELECT 'audited member ' || replace(m.email, '@example.com', '') FROM audit e JOIN memberships m ON m.id = e.target_id
@@ -103,7 +104,7 @@ func TestOneKeyOneEffect(t *testing.T) {
 	if n := made(t, s.DataPath)["outcomes"]; n != sent {
 		t.Errorf("outcomes kept: got %d, want %d, one a key", n, sent)
 	}
-	readDisk(t, s.DataPath)
+	disk.Read(t, s.DataPath)
 }
 
 // customer places one order after the other until the server is gone; the last
@@ -216,6 +217,6 @@ func TestKillWithKeys(t *testing.T) {
 			t.Errorf("%s: nobody placed that order", name)
 		}
 	}
-	readDisk(t, s.DataPath)
+	disk.Read(t, s.DataPath)
 	t.Logf("killed %d times; %d orders; of those without an answer %d had taken place, %d had not", times, len(placed), took, lost)
 }

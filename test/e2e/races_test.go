@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"hither/test/disk"
 	"hither/test/harness"
 )
 
@@ -55,12 +56,12 @@ func TestOneAnswerWins(t *testing.T) {
 			t.Errorf("round %d: members after %s: got %s, want %d", round, won, page.Body, members)
 		}
 	}
-	d := readDisk(t, s.DataPath)
+	d := disk.Read(t, s.DataPath)
 	for round := range n {
 		id := rowID(account(round), guest)
-		want := map[string]string{"accepted": "import invite.accept", "rejected": "import invite.reject"}[d.rows[id].status]
-		if got := d.actions(id); got != want || len(d.of(harness.ID(account(round)), guest)) != 1 {
-			t.Errorf("round %d: audit rows: got %q of %v, want %q of one row", round, got, d.of(harness.ID(account(round)), guest), want)
+		want := map[string]string{"accepted": "import invite.accept", "rejected": "import invite.reject"}[d.Rows[id].Status]
+		if got := d.Actions(id); got != want || len(d.Of(harness.ID(account(round)), guest)) != 1 {
+			t.Errorf("round %d: audit rows: got %q of %v, want %q of one row", round, got, d.Of(harness.ID(account(round)), guest), want)
 		}
 	}
 }
@@ -99,10 +100,10 @@ func TestIdenticalInvites(t *testing.T) {
 		if len(page.Rows(t)) != 1 {
 			t.Errorf("round %d: members of the address: got %s, want one", round, page.Body)
 		}
-		d := readDisk(t, s.DataPath)
-		for id := range d.of(account, email) {
-			if ids.count[id] != racers || d.actions(id) != "invite.create" {
-				t.Errorf("round %d: row %s: got %d answers and audit rows %q, want %d and invite.create", round, id, ids.count[id], d.actions(id), racers)
+		d := disk.Read(t, s.DataPath)
+		for id := range d.Of(account, email) {
+			if ids.count[id] != racers || d.Actions(id) != "invite.create" {
+				t.Errorf("round %d: row %s: got %d answers and audit rows %q, want %d and invite.create", round, id, ids.count[id], d.Actions(id), racers)
 			}
 		}
 	}
@@ -145,8 +146,8 @@ func TestSeatsRace(t *testing.T) {
 				racers, limit-1, got.count, limit-1, racers-(limit-1))
 		}
 		page := c.As(super).OK(t, http.MethodGet, "/accounts/"+account+"/members?per_page=50", nil)
-		if d := readDisk(t, s.DataPath); d.live(account) != limit || page.ResultInfo.TotalCount != limit || len(page.Rows(t)) != limit {
-			t.Errorf("seats taken after %d asked: got %d on disk, %s, want %d", racers, d.live(account), page.Body, limit)
+		if d := disk.Read(t, s.DataPath); d.Live(account) != limit || page.ResultInfo.TotalCount != limit || len(page.Rows(t)) != limit {
+			t.Errorf("seats taken after %d asked: got %d on disk, %s, want %d", racers, d.Live(account), page.Body, limit)
 		}
 	}
 }
@@ -189,30 +190,30 @@ func TestSeatsAcrossProcesses(t *testing.T) {
 			t.Errorf("add-member: got code %d, %q, want 0, or 1 for want of a seat", code, stderr)
 		}
 	})
-	d := readDisk(t, s.DataPath)
-	if d.live(account) > limit || int(added.Load()+refused.Load()) != processes {
+	d := disk.Read(t, s.DataPath)
+	if d.Live(account) > limit || int(added.Load()+refused.Load()) != processes {
 		t.Errorf("seats taken: got %d by %d commands, %d refused, want %d at most of %d commands",
-			d.live(account), added.Load(), refused.Load(), limit, processes)
+			d.Live(account), added.Load(), refused.Load(), limit, processes)
 	}
 	replaySeats(t, d, account, limit)
-	t.Logf("%d commands added, %d refused, %d seats taken", added.Load(), refused.Load(), d.live(account))
+	t.Logf("%d commands added, %d refused, %d seats taken", added.Load(), refused.Load(), d.Live(account))
 }
 
 // replaySeats goes through the audit log: no moment had more than limit seats
 // taken.
-func replaySeats(t testing.TB, d disk, account string, limit int) {
+func replaySeats(t testing.TB, d disk.State, account string, limit int) {
 	t.Helper()
 	live := map[string]bool{}
-	for _, e := range d.order {
-		if e.after.account != account {
+	for _, e := range d.Order {
+		if e.After.Account != account {
 			continue
 		}
-		delete(live, e.after.id)
-		if e.after.status == "pending" || e.after.status == "accepted" {
-			live[e.after.id] = true
+		delete(live, e.After.ID)
+		if e.After.Status == "pending" || e.After.Status == "accepted" {
+			live[e.After.ID] = true
 		}
 		if len(live) > limit {
-			t.Errorf("after %s of %s: got %d seats taken, want %d at most", e.action, e.after.email, len(live), limit)
+			t.Errorf("after %s of %s: got %d seats taken, want %d at most", e.Action, e.After.Email, len(live), limit)
 		}
 	}
 }
@@ -299,7 +300,7 @@ func TestSuperAdministratorsRace(t *testing.T) {
 		}
 		t.Logf("%s: %v", ways[way].name, all.count)
 	}
-	d := readDisk(t, s.DataPath)
+	d := disk.Read(t, s.DataPath)
 	for way := range ways {
 		for round := range repeats {
 			replaySuperAdministrators(t, d, name(way, round), n)
@@ -309,21 +310,21 @@ func TestSuperAdministratorsRace(t *testing.T) {
 
 // replaySuperAdministrators goes through the audit log of an account: no moment
 // was without one.
-func replaySuperAdministrators(t testing.TB, d disk, name string, n int) {
+func replaySuperAdministrators(t testing.TB, d disk.State, name string, n int) {
 	t.Helper()
 	super := map[string]bool{}
 	began := false
-	for _, e := range d.order {
-		if e.after.account != harness.ID(name) {
+	for _, e := range d.Order {
+		if e.After.Account != harness.ID(name) {
 			continue
 		}
-		delete(super, e.after.id)
-		if e.after.status == "accepted" && strings.Contains(e.after.roles, harness.SuperAdministrator) {
-			super[e.after.id] = true
+		delete(super, e.After.ID)
+		if e.After.Status == "accepted" && strings.Contains(e.After.Roles, harness.SuperAdministrator) {
+			super[e.After.ID] = true
 		}
 		began = began || len(super) == n
 		if began && len(super) == 0 {
-			t.Errorf("%s: after %s of %s: got no Super Administrator, want one at every moment", name, e.action, e.after.email)
+			t.Errorf("%s: after %s of %s: got no Super Administrator, want one at every moment", name, e.Action, e.After.Email)
 		}
 	}
 	if !began {
@@ -394,12 +395,12 @@ func inviteAcrossExpiry(t *testing.T, s *harness.Server, margin time.Duration) i
 			break
 		}
 	}
-	d := readDisk(t, s.DataPath)
-	if got, want := d.actions(old), "import invite.expire"; got != want {
+	d := disk.Read(t, s.DataPath)
+	if got, want := d.Actions(old), "import invite.expire"; got != want {
 		t.Errorf("audit rows of the old invitation: got %q, want %q", got, want)
 	}
-	if rows := d.of(account, theGuest); len(rows) != 2 || d.actions(fresh[0]) != "invite.create" {
-		t.Errorf("rows of the address: got %v, %q, want the expired one and one new", rows, d.actions(fresh[0]))
+	if rows := d.Of(account, theGuest); len(rows) != 2 || d.Actions(fresh[0]) != "invite.create" {
+		t.Errorf("rows of the address: got %v, %q, want the expired one and one new", rows, d.Actions(fresh[0]))
 	}
 	return before.Load()
 }

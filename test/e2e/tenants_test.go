@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"hither/test/disk"
 	"hither/test/harness"
 )
 
@@ -321,7 +322,7 @@ func (s *site) plant(t *testing.T, foreignKeys, original, id string, account any
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	columns := texts(t, tx, `SELECT name FROM pragma_table_info('memberships')`)
+	columns := disk.Texts(t, tx, `SELECT name FROM pragma_table_info('memberships')`)
 	values := slices.Clone(columns)
 	for i, column := range columns {
 		switch column {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"hither/test/disk"
 	"hither/test/harness"
 )
 
@@ -62,7 +63,7 @@ func TestDemoWalk(t *testing.T) {
 	if got := guest.OK(t, http.MethodPatch, "/user/invites/"+other.ID, object{"status": "rejected"}).Row(t); got.Status != "rejected" {
 		t.Errorf("rejecting: got %+v, want rejected", got)
 	}
-	readDisk(t, demo.DataPath)
+	disk.Read(t, demo.DataPath)
 	demo.Stop(t)
 	if _, err := os.Stat(demo.DataPath); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("database of a demo that was stopped: got %v, want it gone", err)
@@ -163,7 +164,7 @@ func TestInitWalk(t *testing.T) {
 	}
 	guest.OK(t, http.MethodDelete, "/user/organizations/"+account, nil)
 	guest.Refused(t, http.MethodGet, "/accounts/"+account, nil, 404, 7003)
-	readDisk(t, data)
+	disk.Read(t, data)
 }
 
 // TestVersion: the program and the wire that it speaks.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -38,6 +39,7 @@ type Server struct {
 	t         testing.TB
 	args      []string
 	env       []string
+	under     []string // a command that runs the binary
 	transport *http.Transport
 	process   *process
 	past      []*process
@@ -57,9 +59,16 @@ func Serve(t testing.TB, seed *Seed, flags ...string) *Server {
 // Open serves a database that is there, or makes an empty one.
 func Open(t testing.TB, data string, flags ...string) *Server {
 	t.Helper()
+	s := At(t, data, flags...)
+	s.Start(t)
+	return s
+}
+
+// At is Open for a server that is to be started later.
+func At(t testing.TB, data string, flags ...string) *Server {
+	t.Helper()
 	s := newServer(t, append([]string{"serve"}, flags...), "HITHER_DATA="+data)
 	s.DataPath = data
-	s.Start(t)
 	return s
 }
 
@@ -94,22 +103,45 @@ func (s *Server) Client() Client {
 	return Client{URL: s.URL, HTTP: newHTTPClient(contract.New(s.t).RoundTripper(s.transport))}
 }
 
+// Under makes Start run the binary by a command, none without one. What the
+// command starts must be the binary in its own place: signals go there.
+func (s *Server) Under(command ...string) { s.under = command }
+
 // Start starts the process again after Stop or Kill, and waits until it serves.
 func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	if err := s.TryStart(t); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TryStart is Start for a process that may end before it serves.
+func (s *Server) TryStart(t testing.TB) error {
 	t.Helper()
 	if s.process != nil {
 		t.Fatal("the server runs already")
 	}
-	p, err := start(Binary(t), s.env, s.args)
+	line := append(append(slices.Clone(s.under), Binary(t)), s.args...)
+	p, err := start(line[0], s.env, line[1:])
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.past = append(s.past, p)
 	if s.URL, err = p.url(); err != nil {
 		p.kill()
-		t.Fatalf("hither %s: %v\n%s", strings.Join(s.args, " "), err, p)
+		return fmt.Errorf("hither %s: %w\n%s", strings.Join(s.args, " "), err, p)
 	}
 	s.process = p
+	return nil
+}
+
+// Process is the one that runs.
+func (s *Server) Process(t testing.TB) *os.Process {
+	t.Helper()
+	if s.process == nil {
+		t.Fatal("the server does not run")
+	}
+	return s.process.cmd.Process
 }
 
 // Stop stops the process gracefully (SIGTERM) and waits until it is gone; it
@@ -123,10 +155,7 @@ func (s *Server) Stop(t testing.TB) {
 // Terminate sends SIGTERM and returns at once.
 func (s *Server) Terminate(t testing.TB) {
 	t.Helper()
-	if s.process == nil {
-		t.Fatal("the server does not run")
-	}
-	if err := s.process.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := s.Process(t).Signal(syscall.SIGTERM); err != nil {
 		t.Fatalf("SIGTERM: %v", err)
 	}
 }
@@ -135,15 +164,7 @@ func (s *Server) Terminate(t testing.TB) {
 func (s *Server) Wait(t testing.TB) {
 	t.Helper()
 	p := s.process
-	s.process = nil
-	defer s.transport.CloseIdleConnections()
-	select {
-	case <-p.done:
-	case <-time.After(stopTimeout):
-		p.kill()
-		t.Fatalf("the server did not stop within %s of SIGTERM\n%s", stopTimeout, p)
-	}
-	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+	if code := s.Gone(t); code != 0 {
 		t.Errorf("exit code after SIGTERM: got %d, want 0\n%s", code, p)
 	}
 }
@@ -157,6 +178,22 @@ func (s *Server) Kill(t testing.TB) {
 	s.process.kill()
 	s.process = nil
 	s.transport.CloseIdleConnections()
+}
+
+// Gone waits until a process that something else ends is gone, and returns its
+// exit code, -1 where a signal ended it.
+func (s *Server) Gone(t testing.TB) int {
+	t.Helper()
+	p := s.process
+	s.process = nil
+	defer s.transport.CloseIdleConnections()
+	select {
+	case <-p.done:
+	case <-time.After(stopTimeout):
+		p.kill()
+		t.Fatalf("the server was not gone within %s\n%s", stopTimeout, p)
+	}
+	return p.cmd.ProcessState.ExitCode()
 }
 
 // Restart stops the process, if it runs, and starts it on the same database.
