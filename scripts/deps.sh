@@ -12,6 +12,8 @@ cd "$(dirname "$0")/.." || exit 1
 # One row each: name, what proves that it is there, Debian packages, what is left out without it.
 things() {
 	thing race has_race 'gcc libc6-dev' 'the race detector (go test -race)'
+	thing strace has_strace strace 'power cuts and the crash matrix (test/fault)'
+	thing mounts has_mounts 'e2fsprogs mount' 'power cuts and full disks (test/fault); they also want root, the right to mount, and loop devices'
 }
 
 # has_race: cgo, which -race needs, can compile and link with the C compiler that go would call.
@@ -23,6 +25,19 @@ has_race() {
 	status=$?
 	rm -rf "$probe"
 	return $status
+}
+
+# has_strace: it is there, and this machine lets it trace.
+has_strace() {
+	strace -D -f --seccomp-bpf -o /dev/null -e trace=fsync true >/dev/null 2>&1
+}
+
+# has_mounts: a file system can be made and mounted, which containers often forbid even to root.
+has_mounts() {
+	[ "$(id -u)" = 0 ] && [ -e /dev/loop-control ] || return 1
+	for command in mkfs.ext4 unshare; do command -v "$command" >/dev/null || return 1; done
+	# In a mount namespace, so that nothing stays mounted.
+	unshare --mount mount -t tmpfs tmpfs /mnt >/dev/null 2>&1
 }
 
 can_install() {
