@@ -10,13 +10,15 @@ import (
 	"strings"
 
 	"hither/internal/iam"
+	"hither/internal/store"
 )
 
 // admin is what the operator's commands share. They work beside a running
 // server, on the database that it serves, and never make one by looking.
 type admin struct {
-	Data string `default:"./hither.db" env:"HITHER_DATA" help:"The database, one SQLite file." placeholder:"FILE"`
-	JSON bool   `help:"Print JSON, for scripts." name:"json"`
+	Data     string `default:"./hither.db" env:"HITHER_DATA" help:"The database, one SQLite file." placeholder:"FILE"`
+	Database string `env:"HITHER_DATABASE" help:"A PostgreSQL database instead, by its URL." placeholder:"URL"`
+	JSON     bool   `help:"Print JSON, for scripts." name:"json"`
 }
 
 // session is one run of a command over an open database.
@@ -32,12 +34,18 @@ func (a admin) run(ctx context.Context, s streams, do func(session) error) error
 	if err := a.exists(); err != nil {
 		return err
 	}
-	return withDatabase(ctx, a.Data, a.JSON, s, do)
+	where := place{file: a.Data, url: a.Database}
+	err := withDatabase(ctx, where, store.Options{Existing: true}, a.JSON, s, do)
+	if errors.Is(err, store.ErrEmpty) {
+		err = fmt.Errorf("hither was never set up in this database; --database (HITHER_DATABASE) says where it is, and `hither init` sets it up: %w", err)
+	}
+	return err
 }
 
-// exists refuses where there is no database, which opening it would make.
+// exists refuses where there is no file of the database, which opening it would
+// make.
 func (a admin) exists() error {
-	if _, err := os.Stat(a.Data); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(a.Data); a.Database == "" && errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no database %s; --data (HITHER_DATA) says where it is, and `hither init` makes one", a.Data)
 	}
 	return nil
@@ -45,9 +53,11 @@ func (a admin) exists() error {
 
 // withDatabase opens the database, makes it where there is none, and closes it
 // again.
-func withDatabase(ctx context.Context, path string, asJSON bool, s streams, do func(session) error) (err error) {
-	logger := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	db, err := openDatabase(ctx, path, logger)
+func withDatabase(
+	ctx context.Context, where place, options store.Options, asJSON bool, s streams, do func(session) error,
+) (err error) {
+	options.Logger = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	db, err := openDatabase(ctx, where, options)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"hither/internal/auth"
 	"hither/internal/clock"
 	"hither/internal/iam"
+	"hither/internal/store"
 )
 
 // desk runs commands on a database of its own, as a shell would.
@@ -90,7 +90,7 @@ func decode[T any](t *testing.T, text string) T {
 // open opens the database once more, as a running server has it.
 func (d desk) open() opened {
 	d.t.Helper()
-	db, err := openDatabase(d.t.Context(), d.data, slog.New(slog.DiscardHandler))
+	db, err := openDatabase(d.t.Context(), place{file: d.data}, store.Options{})
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -16,9 +17,25 @@ type backupCommand struct {
 	File string `arg:"" help:"Where the copy goes, a name that is not taken yet."`
 }
 
+// postgresBackup sends who uses PostgreSQL to its own tools: they know how to
+// copy it while others write, and whoever runs it knows them.
+const postgresBackup = `PostgreSQL is backed up by its own tools, also while hither serves:
+
+  pg_dump --format=custom --file=FILE URL
+
+and to go back to it, with hither stopped, into a database that is empty:
+
+  pg_restore --exit-on-error --single-transaction --no-owner --dbname=URL FILE`
+
 // Run copies the database as it is, in the schema that it has: a backup is due
 // before an upgrade, so nothing is migrated.
 func (c *backupCommand) Run(ctx context.Context, s streams) error {
+	if err := (place{file: c.Data, url: c.Database}).check(); err != nil {
+		return err
+	}
+	if c.Database != "" {
+		return errors.New(postgresBackup)
+	}
 	if err := c.exists(); err != nil {
 		return err
 	}

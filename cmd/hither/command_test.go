@@ -78,6 +78,9 @@ func TestMistakesAreExplained(t *testing.T) {
 		{"no such role file", []string{"serve", "--listen=127.0.0.1:0", "--data", data, "--roles=no-such.yaml"}, nil, exitFailure, []string{"--roles", "no-such.yaml"}},
 		{"role file that is wrong", []string{"serve", "--listen=127.0.0.1:0", "--data", data + "2", "--roles", badRoles}, nil, exitFailure, []string{"--roles " + badRoles + ":\n  line ", "\n  line 3: "}},
 		{"no place for the database", []string{"serve", "--listen=127.0.0.1:0", "--data", filepath.Join(folder, "none", "hither.db")}, nil, exitFailure, []string{"--data", filepath.Join(folder, "none", "hither.db")}},
+		{"two databases", []string{"serve", "--data=a.db", "--database=postgres://127.0.0.1/a"}, nil, exitUsage, []string{"--data", "--database", "can't be used together"}},
+		{"two databases, one in the environment", []string{"user", "list", "--data=a.db"}, map[string]string{"HITHER_DATABASE": "postgres://127.0.0.1/a"}, exitUsage, []string{"--data", "--database"}},
+		{"not a URL", []string{"user", "list", "--database=mysql://127.0.0.1/a"}, nil, exitFailure, []string{"--database", "postgres://"}},
 		{"no such seed", []string{"demo", "--listen=127.0.0.1:0", "--seed=no-such.yaml"}, nil, exitFailure, []string{"--seed", "no-such.yaml"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

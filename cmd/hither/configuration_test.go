@@ -23,8 +23,9 @@ A setting is a flag, ` + "`--listen HOST:PORT`" + ` or ` + "`--listen=HOST:PORT`
 sets it too; the flag wins over the variable, the variable over the default, and an empty variable is none. Times are
 written like ` + "`500ms`, `20s` or `1m30s`" + `. There is no configuration file.
 
-The operator's commands work on the database that ` + "`--data FILE` (`HITHER_DATA`, `./hither.db`)" + ` names, beside a running
-server or without one, and print JSON with ` + "`--json`" + `. What they change is in force at the server's next request.
+The operator's commands work on the database that ` + "`--data FILE` (`HITHER_DATA`, `./hither.db`)" + ` names, or
+the one of ` + "`--database URL` (`HITHER_DATABASE`)" + `, beside a running server or without one, and print JSON with ` + "`--json`" + `.
+What they change is in force at the server's next request.
 
 A command ends with 0, with 1 if it failed, and with 2 if the command line or the environment was wrong.
 `
@@ -113,7 +114,7 @@ func settings(text *strings.Builder, node *kong.Node) {
 
 // shared reports whether the head of the document has a flag already.
 func shared(node *kong.Node, flag *kong.Flag) bool {
-	return node.Name != "serve" && (flag.Name == "data" || flag.Name == "json")
+	return node.Name != "serve" && (flag.Name == "data" || flag.Name == "database" || flag.Name == "json")
 }
 
 func flagName(flag *kong.Flag) string {

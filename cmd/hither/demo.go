@@ -13,6 +13,7 @@ import (
 	"hither/internal/dataset"
 	"hither/internal/iam"
 	"hither/internal/server"
+	"hither/internal/store"
 )
 
 // demoCommand is `hither demo`.
@@ -49,7 +50,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return fmt.Errorf("make a folder for the demo's database: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	db, err := openDatabase(ctx, filepath.Join(folder, "hither.db"), logger)
+	db, err := openDatabase(ctx, place{file: filepath.Join(folder, "hither.db")}, store.Options{Logger: logger})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"hither/internal/dataset"
 	"hither/internal/iam"
+	"hither/internal/store"
 )
 
 // importCommand is `hither import`.
@@ -27,7 +28,7 @@ func (c *importCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return c.explain(err)
 	}
-	return withDatabase(ctx, c.Data, c.JSON, s, func(s session) error {
+	return withDatabase(ctx, c.where(), store.Options{}, c.JSON, s, func(s session) error {
 		bar := newProgress(s.err, "rows")
 		err := s.service.Import(ctx, s.actor, rows, bar.show)
 		bar.clear()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"hither/internal/iam"
+	"hither/internal/store"
 )
 
 // initCommand is `hither init`.
@@ -27,7 +28,7 @@ func (c *initCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return fmt.Errorf("--account: %w", err)
 	}
-	return withDatabase(ctx, c.Data, c.JSON, s, func(s session) error {
+	return withDatabase(ctx, c.where(), store.Options{}, c.JSON, s, func(s session) error {
 		users, err := s.service.Users(ctx, s.actor, iam.PageRequest{Number: 1, Size: 1})
 		if err != nil {
 			return err
@@ -78,6 +79,6 @@ SECRETS, shown this once; the database keeps nothing that gives them back:
 Start the server with `+"`hither serve`"+`, then try:
 
   curl http://127.0.0.1:8787/client/v4/accounts -H 'X-Auth-Email: %s' -H 'X-Auth-Key: THE-KEY'
-`, c.Data, user.ID, email, account.ID, name, email, key, token, email)
+`, c.where(), user.ID, email, account.ID, name, email, key, token, email)
 	return wrote(err)
 }

@@ -106,6 +106,9 @@ func kindFailure(refusal *iam.Error, path string) *failure {
 	case http.StatusInternalServerError:
 		return broken(refusal)
 	case http.StatusServiceUnavailable:
+		if refusal.Undecided {
+			return undecided(refusal)
+		}
 		return unavailable(refusal)
 	}
 	f := &failure{status: status, notice: notice{Code: code, Message: refusal.Message, Source: pointTo(refusal.Field)}}

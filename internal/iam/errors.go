@@ -40,6 +40,8 @@ type Error struct {
 	Field   string
 	Message string
 	Err     error // the cause, for the log only
+	// Undecided says of an Unavailable write that it may have taken place.
+	Undecided bool
 }
 
 func (e *Error) Error() string {

@@ -44,6 +44,9 @@ func (s *Store) Access(ctx context.Context, accountID, userID iam.ID) (iam.Accou
 
 // AccountFacts implements iam.Tx.
 func (t *tx) AccountFacts(accountID iam.ID, actor iam.Actor) (iam.AccountFacts, error) {
+	if err := t.lockAccount(accountID); err != nil {
+		return iam.AccountFacts{}, err
+	}
 	account, own, roles, err := t.access(accountID, actor.User.ID)
 	if err != nil {
 		return iam.AccountFacts{}, err
@@ -175,6 +178,9 @@ func (t *tx) UpdateAccount(a iam.Account, entry iam.AuditEntry) error {
 // that is what they read as. However many rows there are, the statements are
 // as few.
 func (t *tx) DeleteAccount(accountID iam.ID, entry iam.AuditEntry) error {
+	if err := t.lockAccount(accountID); err != nil {
+		return err
+	}
 	now := toMicros(t.now)
 	n, err := t.exec(`UPDATE accounts SET deleted_on = $1 WHERE id = $2 AND deleted_on = 0`, now, string(accountID))
 	if err == nil && n == 0 {

@@ -19,6 +19,7 @@ func (t *tx) Record(entry iam.AuditEntry) error {
 	if err != nil {
 		return fmt.Errorf("record %s: %w", entry.Action, err)
 	}
+	t.operation = entry.OperationID
 	return nil
 }
 

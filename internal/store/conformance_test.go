@@ -58,7 +58,7 @@ func (s *statements) learn(store *Store) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	store.writer.close()
-	sessions := []*sqlSession{store.writer.session}
+	sessions := []*sqlSession{store.writer.(*writer).session}
 	for range cap(store.readers.free) {
 		sessions = append(sessions, <-store.readers.free)
 	}

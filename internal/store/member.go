@@ -86,17 +86,29 @@ func (t *tx) MemberFacts(accountID, memberID iam.ID, actor iam.Actor) (iam.Membe
 	if err != nil {
 		return iam.MemberFacts{}, err
 	}
+	facts, err := t.targetFacts(account, memberID)
+	if err != nil {
+		return iam.MemberFacts{}, err
+	}
+	if late, err := t.shareUser(facts.TargetUser.ID); err != nil || !late {
+		return facts, err
+	}
+	return t.targetFacts(account, memberID)
+}
+
+// targetFacts reads what MemberFacts adds to those of the account.
+func (t *tx) targetFacts(account iam.AccountFacts, memberID iam.ID) (iam.MemberFacts, error) {
 	var (
 		version int64
 		others  int
 		target  memberRow
 	)
 	dest := append([]any{(*number)(&version), (*count)(&others)}, target.dest()...)
-	err = one(t, `SELECT (SELECT i.roles_version FROM instance i), `+countOtherSupers+`, `+memberColumns+`
+	err := one(t, `SELECT (SELECT i.roles_version FROM instance i), `+countOtherSupers+`, `+memberColumns+`
 		FROM memberships m
 		LEFT JOIN users u ON u.id = m.user_id AND m.status = 'accepted'
 		`+joinGrantor+`
-		WHERE m.id = $1 AND m.account_id = $2`, []any{string(memberID), string(accountID)}, dest...)
+		WHERE m.id = $1 AND m.account_id = $2`, []any{string(memberID), string(account.Account.ID)}, dest...)
 	if err == nil {
 		err = t.resolve(version, &target.membershipRow, target.grantor.of(&target.membershipRow))
 	}
@@ -117,6 +129,9 @@ func (t *tx) MemberFacts(accountID, memberID iam.ID, actor iam.Actor) (iam.Membe
 func (t *tx) InviteFacts(accountID iam.ID, email string, actor iam.Actor) (iam.InviteFacts, error) {
 	account, err := t.AccountFacts(accountID, actor)
 	if err != nil {
+		return iam.InviteFacts{}, err
+	}
+	if err := t.shareUserOf(email); err != nil {
 		return iam.InviteFacts{}, err
 	}
 	facts := iam.InviteFacts{AccountFacts: account}

@@ -70,6 +70,12 @@ func (s *Store) Invitation(ctx context.Context, id iam.ID) (iam.Invitation, erro
 
 // AnswerFacts implements iam.Tx.
 func (t *tx) AnswerFacts(id, userID iam.ID) (iam.AnswerFacts, error) {
+	if err := t.lockAccountOf(id); err != nil {
+		return iam.AnswerFacts{}, err
+	}
+	if _, err := t.shareUser(userID); err != nil {
+		return iam.AnswerFacts{}, err
+	}
 	var (
 		version int64
 		others  int
@@ -116,6 +122,9 @@ func due(now string) string { return `m.expires_on > 0 AND m.expires_on <= ` + n
 // InsertMembership implements iam.Tx. It adds nothing to an account that is
 // gone.
 func (t *tx) InsertMembership(m iam.Membership, entry iam.AuditEntry) error {
+	if err := t.lockMember(m); err != nil {
+		return err
+	}
 	n, err := t.exec(`INSERT INTO memberships (id, account_id, email, user_id, status, roles, super, invited, invited_by,
 			invited_on, expires_on, grantor_kind, grantor_user, grantor_token, first_name, last_name, created_on, answered_on, revision)
 		SELECT $1, a.id, $2, $3, $4, $5, CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8,
@@ -138,6 +147,15 @@ func (t *tx) InsertMembership(m iam.Membership, entry iam.AuditEntry) error {
 	return t.Record(entry)
 }
 
+// lockMember locks what a change of a row touches, where no facts did before.
+func (t *tx) lockMember(m iam.Membership) error {
+	if err := t.lockAccount(m.AccountID); err != nil {
+		return err
+	}
+	_, err := t.shareUser(m.UserID)
+	return err
+}
+
 // namedBy is the user whose names the account may sort the row by.
 func namedBy(m iam.Membership) any {
 	if m.Status != iam.Accepted {
@@ -158,6 +176,9 @@ func grantorOf(m iam.Membership, kind iam.ActorKind) any {
 // UpdateMembership implements iam.Tx. The guard is in the statement itself, so
 // that of any number of racing changes one wins on every engine.
 func (t *tx) UpdateMembership(before, after iam.Membership, entry iam.AuditEntry) error {
+	if err := t.lockMember(after); err != nil {
+		return err
+	}
 	n, err := t.exec(`UPDATE memberships SET user_id = $1, status = $2, roles = $3, super = $4, invited = $5, invited_by = $6,
 			invited_on = $7, expires_on = $8, grantor_kind = $9, grantor_user = $10, grantor_token = $11,
 			first_name = COALESCE((SELECT u.first_name FROM users u WHERE u.id = $12), ''),

@@ -14,8 +14,8 @@ import (
 	"hither/internal/iam"
 )
 
-//go:embed migrations/sqlite/*.sql
-var sqliteMigrations embed.FS
+//go:embed migrations/*/*.sql
+var migrations embed.FS
 
 // Schema is the newest version of the schema that this program knows: the
 // number of the last migration.
@@ -38,7 +38,7 @@ var errRefused = errors.New("this database is not for this program")
 // migrateSQLite brings the schema up to date, after it made sure that the file
 // is ours and that this program is not too old for it.
 func migrateSQLite(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
+	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}

@@ -5,8 +5,7 @@ import (
 	"fmt"
 )
 
-// pool holds the connections of readers. A read takes one for its statements
-// and gives it back.
+// pool holds sessions. Who takes one has it for itself and gives it back.
 type pool struct {
 	free   chan *sqlSession
 	closed chan struct{}
@@ -34,13 +33,35 @@ func (p *pool) take(ctx context.Context) (*sqlSession, error) {
 	}
 }
 
+// ready takes a session that has a connection.
+func (p *pool) ready(ctx context.Context) (*sqlSession, error) {
+	s, err := p.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.ready(ctx); err != nil {
+		p.give(s)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (p *pool) isClosed() bool {
+	select {
+	case <-p.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 func (p *pool) give(s *sqlSession) { p.free <- s }
 
-// close waits for the reads under way and ends every connection.
+// close waits for the sessions that are out and ends every connection.
 func (p *pool) close() {
 	close(p.closed)
 	for range cap(p.free) {
-		// A connection that only read has nothing to lose by how it ends.
+		// Nothing is under way in it that could be lost by how it ends.
 		_ = (<-p.free).close()
 	}
 }
@@ -48,7 +69,7 @@ func (p *pool) close() {
 // snapshot is read for an fn of several statements: they see one moment.
 func snapshot[T any](ctx context.Context, s *Store, fn func(v *view) (T, error)) (T, error) {
 	return read(ctx, s, func(v *view) (result T, err error) {
-		if _, err := v.exec(`BEGIN`); err != nil {
+		if _, err := v.exec(s.beginRead); err != nil {
 			return result, fmt.Errorf("begin to read: %w", err)
 		}
 		defer func() {
@@ -61,20 +82,28 @@ func snapshot[T any](ctx context.Context, s *Store, fn func(v *view) (T, error))
 }
 
 // read runs fn on a connection of the pool. It may run fn again: roles that
-// change between two statements of fn make it start over.
+// change between two statements of fn make it start over, and so does, once, a
+// connection that turns out to be dead: a server that was restarted leaves
+// some behind.
 func read[T any](ctx context.Context, s *Store, fn func(v *view) (T, error)) (T, error) {
 	var zero T
-	session, err := s.readers.take(ctx)
+	session, err := s.readers.ready(ctx)
 	if err != nil {
 		return zero, err
 	}
 	defer s.readers.give(session)
+	revived := false
 	for range maxRoleReloads {
 		result, err := fn(&view{session: session, cache: &s.roles})
-		if err == nil {
+		switch {
+		case err == nil:
 			return result, nil
-		}
-		if !isRolesMoved(err) {
+		case session.broken && !revived:
+			revived = true
+			if err := session.ready(ctx); err != nil {
+				return zero, err
+			}
+		case !isRolesMoved(err):
 			return zero, err
 		}
 	}

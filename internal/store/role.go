@@ -72,6 +72,9 @@ const hasOwnRoles = `CASE WHEN EXISTS (SELECT 1 FROM roles r WHERE r.account_id 
 
 // DefinedRoles implements iam.Tx.
 func (t *tx) DefinedRoles(origin string) ([]iam.Role, error) {
+	if err := t.lockRoles(); err != nil {
+		return nil, err
+	}
 	var roles []iam.Role
 	err := t.query(`SELECT `+roleColumns+` FROM roles r WHERE r.origin = $1 AND r.dropped_on = 0 ORDER BY r.id`,
 		[]any{origin}, func(r row) error {
@@ -98,6 +101,9 @@ func (t *tx) DefinedRoles(origin string) ([]iam.Role, error) {
 // the whole database: dropping a role is rare, and an index would cost every
 // invitation.
 func (t *tx) RoleHolders(id iam.ID) (int, error) {
+	if err := t.lockRoles(); err != nil {
+		return 0, err
+	}
 	var holders int
 	err := one(t, `SELECT count(*) FROM memberships m
 		WHERE m.roles LIKE '%' || $1 || '%'
@@ -112,6 +118,9 @@ func (t *tx) RoleHolders(id iam.ID) (int, error) {
 // InsertRole implements iam.Tx. An id that was dropped comes back only where
 // it was: for the same account, from the same origin.
 func (t *tx) InsertRole(role iam.Role, origin string, entry iam.AuditEntry) error {
+	if err := t.lockRoles(); err != nil {
+		return err
+	}
 	permissions, err := json.Marshal(role.Permissions)
 	if err != nil {
 		return fmt.Errorf("encode permissions: %w", err)
@@ -133,6 +142,9 @@ func (t *tx) InsertRole(role iam.Role, origin string, entry iam.AuditEntry) erro
 
 // DropRole implements iam.Tx. The row stays, for rows that ended with it.
 func (t *tx) DropRole(id iam.ID, entry iam.AuditEntry) error {
+	if err := t.lockRoles(); err != nil {
+		return err
+	}
 	n, err := t.exec(`UPDATE roles SET dropped_on = $1 WHERE id = $2 AND dropped_on = 0`, toMicros(t.now), string(id))
 	if err == nil && n == 0 {
 		err = iam.ErrNoRow
@@ -145,6 +157,7 @@ func (t *tx) DropRole(id iam.ID, entry iam.AuditEntry) error {
 
 // rolesChanged makes every process that caches roles read them again.
 func (t *tx) rolesChanged(entry iam.AuditEntry) error {
+	t.uncommitted = true
 	if _, err := t.exec(`UPDATE instance SET roles_version = roles_version + 1 WHERE id = 1`); err != nil {
 		return fmt.Errorf("raise the version of roles: %w", err)
 	}

@@ -56,13 +56,61 @@ type sqlSession struct {
 	prepared map[string]*sql.Stmt // by text
 	// classify turns an engine's error into what the store promises.
 	classify func(error) error
+
+	// What an engine behind a network has besides; a file's connection lasts.
+	dial func(ctx context.Context) (*sql.Conn, error)
+	dead func(conn *sql.Conn, err error) bool // whether err ended the connection
+	// broken asks ready for another connection. Until then all fails: what
+	// stood in the old one's transaction must not go on outside of it.
+	broken bool
 }
 
 func newSQLSession(conn *sql.Conn, classify func(error) error) *sqlSession {
 	return &sqlSession{conn: conn, prepared: make(map[string]*sql.Stmt), classify: classify}
 }
 
+// newDialedSession is a session that connects when it is first used, and anew
+// where its connection broke.
+func newDialedSession(
+	dial func(ctx context.Context) (*sql.Conn, error), classify func(error) error, dead func(*sql.Conn, error) bool,
+) *sqlSession {
+	s := newSQLSession(nil, classify)
+	s.dial, s.dead, s.broken = dial, dead, true
+	return s
+}
+
+// ready makes sure that there is a connection, as far as the last statement
+// told. Only whoever begins something anew may call it.
+func (s *sqlSession) ready(ctx context.Context) error {
+	if !s.broken {
+		return nil
+	}
+	_ = s.close() // there is nothing left in it to lose
+	clear(s.prepared)
+	s.conn = nil
+	conn, err := s.dial(ctx)
+	if ctx.Err() != nil && err != nil {
+		return ctx.Err() //nolint:wrapcheck // the caller's own context
+	}
+	if err != nil {
+		return s.classify(err)
+	}
+	s.conn, s.broken = conn, false
+	return nil
+}
+
+// failed is what a driver's error means, to the session too.
+func (s *sqlSession) failed(err error) error {
+	if s.dead != nil && s.dead(s.conn, err) {
+		s.broken = true
+	}
+	return s.classify(err)
+}
+
 func (s *sqlSession) prepare(text string) (*sql.Stmt, error) {
+	if s.broken {
+		return nil, s.classify(sql.ErrConnDone)
+	}
 	if statement, ok := s.prepared[text]; ok {
 		return statement, nil
 	}
@@ -71,7 +119,7 @@ func (s *sqlSession) prepare(text string) (*sql.Stmt, error) {
 	}
 	statement, err := s.conn.PrepareContext(context.Background(), text)
 	if err != nil {
-		return nil, fmt.Errorf("prepare %q: %w", text, s.classify(err))
+		return nil, fmt.Errorf("prepare %q: %w", text, s.failed(err))
 	}
 	s.forget()
 	s.prepared[text] = statement
@@ -96,11 +144,11 @@ func (s *sqlSession) query(text string, args []any, each func(row) error) (err e
 	}
 	rows, err := statement.QueryContext(context.Background(), args...)
 	if err != nil {
-		return s.classify(err)
+		return s.failed(err)
 	}
 	defer func() {
 		if closed := rows.Close(); err == nil && closed != nil {
-			err = s.classify(closed)
+			err = s.failed(closed)
 		}
 	}()
 	for rows.Next() {
@@ -109,7 +157,7 @@ func (s *sqlSession) query(text string, args []any, each func(row) error) (err e
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return s.classify(err)
+		return s.failed(err)
 	}
 	return nil
 }
@@ -121,16 +169,19 @@ func (s *sqlSession) exec(text string, args ...any) (int64, error) {
 	}
 	result, err := statement.ExecContext(context.Background(), args...)
 	if err != nil {
-		return 0, s.classify(err)
+		return 0, s.failed(err)
 	}
 	n, err := result.RowsAffected()
 	if err != nil {
-		return 0, s.classify(err)
+		return 0, s.failed(err)
 	}
 	return n, nil
 }
 
 func (s *sqlSession) close() error {
+	if s.conn == nil {
+		return nil
+	}
 	var errs []error
 	for _, statement := range s.prepared {
 		errs = append(errs, statement.Close())

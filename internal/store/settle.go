@@ -13,6 +13,9 @@ const settleBound = 500
 // Settle implements iam.Tx. Nearly always nothing is due, and it costs one
 // statement.
 func (t *tx) Settle(accountID iam.ID, email string) error {
+	if err := t.lockAccount(accountID); err != nil {
+		return err
+	}
 	var anyDue bool
 	err := one(t, `SELECT CASE WHEN EXISTS (SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.status = 'pending'
 			AND `+due("$1")+`) THEN 1 ELSE 0 END

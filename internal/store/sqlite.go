@@ -64,7 +64,7 @@ func OpenSQLite(ctx context.Context, path string, options Options) (_ *Store, er
 		}
 		sessions[i] = newSQLSession(conn, sqliteError)
 	}
-	s := &Store{readers: newPool(sessions), now: options.Now, closeHandles: closeHandles}
+	s := &Store{readers: newPool(sessions), now: options.Now, beginRead: `BEGIN`, closeHandles: closeHandles}
 	//nolint:contextcheck // the writer outlives whoever opened the store
 	s.writer = startWriter(newSQLSession(writingConn, sqliteError), &s.roles, options)
 	return s, nil

@@ -84,7 +84,7 @@ func TestConnectionsAreSafe(t *testing.T) {
 		return got
 	}
 	want := map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "0"}
-	if got := pragmas(s.writer.session); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := pragmas(s.writer.(*writer).session); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("the writer has %v, want %v", got, want)
 	}
 	want["query_only"] = "1"

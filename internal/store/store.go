@@ -1,7 +1,9 @@
 // Package store keeps what the heart decides: all SQL of hither is here, one
-// portable text for every engine. A file is named after its noun; sqlite.go
-// holds what really differs between engines (opening, pragmas, error codes),
-// writer.go how SQLite's one writer works.
+// portable text for every engine. A file is named after its noun. What really
+// differs between engines (opening, settings, error codes) is in sqlite.go and
+// postgres.go; how a closure of Update runs is in writer.go for SQLite's one
+// writer and in transactor.go for PostgreSQL, where many run at once, under
+// the locks of locks.go.
 //
 // The package implements iam.Store and iam.Tx. It imports iam for the types;
 // it knows neither the wire nor who calls it.
@@ -9,6 +11,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -24,6 +27,10 @@ type Options struct {
 	Now func() time.Time
 	// Logger hears what the store had to do twice. nil discards it.
 	Logger *slog.Logger
+	// Existing asks for a database that has a schema already; ErrEmpty where
+	// there is none. Only PostgreSQL makes the difference: a file that is not
+	// there is seen without opening it.
+	Existing bool
 
 	busyTimeout time.Duration // tests shorten it
 }
@@ -44,9 +51,11 @@ func (o Options) withDefaults() Options {
 // Store is an open database; safe for concurrent use.
 type Store struct {
 	readers *pool
-	writer  *writer
+	writer  updater
 	roles   roleCache
 	now     func() time.Time
+	// beginRead opens a transaction whose statements see one moment.
+	beginRead string
 	// Closes the handles behind readers and writer, which are closed by then.
 	closeHandles func() error
 	closing      sync.Once
@@ -54,10 +63,20 @@ type Store struct {
 
 var _ iam.Store = (*Store)(nil)
 
+// updater runs closures in transactions. In this more than in any statement
+// the engines differ.
+type updater interface {
+	update(ctx context.Context, fn func(tx iam.Tx) error) error
+	stats() Stats
+	closed() bool
+	// close returns when what was taken on is answered and all is closed.
+	close()
+}
+
 // Update runs fn in one transaction: see iam.Store. A context that ends stops
 // the wait, not the transaction: whether that takes place is then unknown to
-// the caller, as with a connection that breaks. fn must not call Update: there
-// is one writer, and it would wait for itself.
+// the caller, as with a connection that breaks. fn must not call Update: where
+// there is one writer it would wait for itself.
 func (s *Store) Update(ctx context.Context, fn func(tx iam.Tx) error) error {
 	return s.writer.update(ctx, fn)
 }
@@ -87,13 +106,16 @@ func (s *Store) Close() error {
 type Stats struct {
 	Commits    int64         // transactions of the database
 	Closures   int64         // calls of Update that they carried
-	Reruns     int64         // groups of closures that were run again
+	Reruns     int64         // transactions that were rolled back and run again
 	Waiting    int64         // calls of Update that wait for an answer now
 	LastCommit time.Duration // how long the last commit took
 }
 
 // Stats reads the store's numbers.
 func (s *Store) Stats() Stats { return s.writer.stats() }
+
+// ErrEmpty says that a database has no schema yet.
+var ErrEmpty = errors.New("the database is empty")
 
 func errClosed() error {
 	return &iam.Error{Kind: iam.Unavailable, Message: "the database is being closed"}

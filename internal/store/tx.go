@@ -15,6 +15,10 @@ type tx struct {
 	*view
 	watch *watched
 	now   time.Time
+	locks *locks // nil where nobody writes at the same time
+	// operation is one that the transaction recorded: whether it is found says
+	// whether the transaction took place.
+	operation string
 }
 
 var _ iam.Tx = (*tx)(nil)
@@ -48,6 +52,7 @@ func (t *tx) run(fn func(tx iam.Tx) error) (err error) {
 type watched struct {
 	session
 	failed error
+	wrote  bool // a statement changed a row
 }
 
 func (w *watched) note(err error) {
@@ -65,6 +70,7 @@ func (w *watched) query(text string, args []any, each func(row) error) error {
 func (w *watched) exec(text string, args ...any) (int64, error) {
 	n, err := w.session.exec(text, args...)
 	w.note(err)
+	w.wrote = w.wrote || n > 0
 	return n, err
 }
 

@@ -70,6 +70,9 @@ func (s *Store) Users(ctx context.Context, page iam.PageRequest) (iam.Page[iam.U
 
 // UserFacts implements iam.Tx.
 func (t *tx) UserFacts(userID iam.ID) (iam.UserFacts, error) {
+	if err := t.lockUserAndGoverned(userID); err != nil {
+		return iam.UserFacts{}, err
+	}
 	user, err := t.user(userID)
 	if err != nil {
 		return iam.UserFacts{}, err
@@ -112,6 +115,9 @@ func (t *tx) InsertUser(u iam.User, entry iam.AuditEntry) error {
 // UpdateUser implements iam.Tx. A change of address moves the user's accepted
 // rows along; ErrDuplicate where the new one is invited there already.
 func (t *tx) UpdateUser(u iam.User, entry iam.AuditEntry) error {
+	if err := t.lockUser(u.ID); err != nil {
+		return err
+	}
 	before, err := t.user(u.ID)
 	if err != nil {
 		return err

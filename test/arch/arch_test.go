@@ -75,6 +75,7 @@ func TestImportsHaveTheirRooms(t *testing.T) {
 		{path: module + "/internal/store/...", only: []string{"cmd/hither", "internal/store", "internal/store/storetest"}, why: oneDoor},
 		{path: "database/sql/...", only: []string{"internal/store", "internal/store/storetest"}, why: ownSQL},
 		{path: "modernc.org/sqlite/...", only: []string{"internal/store"}, why: ownSQL},
+		{path: "github.com/jackc/pgx/...", only: []string{"internal/store"}, why: ownSQL},
 		{path: "github.com/pressly/goose/...", only: []string{"internal/store"}, why: "migrations are the store's"},
 		{path: "github.com/alecthomas/kong/...", only: []string{"cmd/hither"}, why: "commands and flags are the binary's"},
 		{

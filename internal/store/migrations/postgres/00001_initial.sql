@@ -1,0 +1,189 @@
+-- The first schema. It mirrors the one of SQLite, migration by migration, and
+-- what holds for every table there holds here: ids are 32 hex characters and
+-- are never reused, so rows that end stay; times are UTC microseconds, 0 is
+-- none; booleans are 0 and 1; NULL stands for a reference to nothing and for
+-- no other thing. Texts compare by their bytes, whatever the database's own
+-- collation says: COLLATE "C" on each of them.
+
+-- +goose Up
+
+-- What concerns the whole database. min_program is the oldest schema version
+-- of a program that may still use it: a migration that an older program cannot
+-- live with raises it to its own number. roles_version rises with every change
+-- of a role, so that no process acts on roles of yesterday.
+CREATE TABLE instance (
+    id            SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    min_program   BIGINT NOT NULL,
+    roles_version BIGINT NOT NULL
+);
+-- How a schema is told to be ours.
+COMMENT ON TABLE instance IS 'hither';
+INSERT INTO instance (id, min_program, roles_version) VALUES (1, 1, 1);
+
+-- Rows of the whole database, kept by the transactions that add them.
+CREATE TABLE totals (
+    name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    n    BIGINT NOT NULL CHECK (n >= 0)
+);
+INSERT INTO totals (name, n) VALUES ('accounts', 0), ('users', 0);
+
+CREATE TABLE users (
+    id         TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    email      TEXT COLLATE "C" NOT NULL UNIQUE CHECK (length(email) BETWEEN 3 AND 90),
+    verified   SMALLINT NOT NULL CHECK (verified IN (0, 1)),
+    first_name TEXT COLLATE "C" NOT NULL,
+    last_name  TEXT COLLATE "C" NOT NULL,
+    telephone  TEXT COLLATE "C" NOT NULL,
+    country    TEXT COLLATE "C" NOT NULL,
+    zipcode    TEXT COLLATE "C" NOT NULL,
+    two_factor SMALLINT NOT NULL CHECK (two_factor IN (0, 1)),
+    suspended  SMALLINT NOT NULL CHECK (suspended IN (0, 1)),
+    operator   SMALLINT NOT NULL CHECK (operator IN (0, 1)),
+    created_on BIGINT NOT NULL
+);
+
+CREATE TABLE user_keys (
+    id         TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    user_id    TEXT COLLATE "C" NOT NULL REFERENCES users (id),
+    name       TEXT COLLATE "C" NOT NULL,
+    hash       BYTEA NOT NULL UNIQUE CHECK (octet_length(hash) = 32),
+    disabled   SMALLINT NOT NULL CHECK (disabled IN (0, 1)),
+    created_on BIGINT NOT NULL
+);
+CREATE INDEX user_keys_user ON user_keys (user_id, id);
+
+CREATE TABLE tokens (
+    id         TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    user_id    TEXT COLLATE "C" REFERENCES users (id), -- NULL: the operator's
+    name       TEXT COLLATE "C" NOT NULL,
+    hash       BYTEA NOT NULL UNIQUE CHECK (octet_length(hash) = 32),
+    disabled   SMALLINT NOT NULL CHECK (disabled IN (0, 1)),
+    expires_on BIGINT NOT NULL,
+    created_on BIGINT NOT NULL
+);
+CREATE INDEX tokens_user ON tokens (user_id, id);
+
+-- A deleted account stays as a row, so that its id is never another's.
+CREATE TABLE accounts (
+    id                  TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    name                TEXT COLLATE "C" NOT NULL CHECK (name <> ''),
+    type                TEXT COLLATE "C" NOT NULL,
+    enforce_twofactor   SMALLINT NOT NULL CHECK (enforce_twofactor IN (0, 1)),
+    abuse_contact_email TEXT COLLATE "C" NOT NULL,
+    invite_lifetime     BIGINT NOT NULL CHECK (invite_lifetime >= 0), -- microseconds
+    member_limit        BIGINT NOT NULL CHECK (member_limit >= 0),
+    suspended           SMALLINT NOT NULL CHECK (suspended IN (0, 1)),
+    needs_super_admin   SMALLINT NOT NULL CHECK (needs_super_admin IN (0, 1)),
+    created_on          BIGINT NOT NULL,
+    deleted_on          BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX accounts_name ON accounts (name, id) WHERE deleted_on = 0;
+
+-- Roles beside the built-in ones. A dropped one stays: rows that ended still
+-- name it.
+CREATE TABLE roles (
+    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    account_id  TEXT COLLATE "C" REFERENCES accounts (id), -- NULL: of every account
+    origin      TEXT COLLATE "C" NOT NULL,
+    name        TEXT COLLATE "C" NOT NULL CHECK (name <> ''),
+    description TEXT COLLATE "C" NOT NULL,
+    permissions TEXT COLLATE "C" NOT NULL, -- JSON: area to access bits
+    dropped_on  BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX roles_account ON roles (account_id);
+
+CREATE TABLE memberships (
+    id            TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    account_id    TEXT COLLATE "C" NOT NULL REFERENCES accounts (id),
+    email         TEXT COLLATE "C" NOT NULL CHECK (length(email) BETWEEN 3 AND 90),
+    user_id       TEXT COLLATE "C" REFERENCES users (id), -- NULL: not answered
+    status        TEXT COLLATE "C" NOT NULL,
+    roles         TEXT COLLATE "C" NOT NULL CHECK (length(roles) >= 32), -- ids as given, a space between
+    super         SMALLINT NOT NULL CHECK (super IN (0, 1)), -- carries Super Administrator
+    invited       SMALLINT NOT NULL CHECK (invited IN (0, 1)),
+    invited_by    TEXT COLLATE "C" NOT NULL,
+    invited_on    BIGINT NOT NULL,
+    expires_on    BIGINT NOT NULL,
+    grantor_kind  TEXT COLLATE "C" NOT NULL,
+    grantor_user  TEXT COLLATE "C" REFERENCES users (id),
+    grantor_token TEXT COLLATE "C" REFERENCES tokens (id),
+    -- What the account sorts its members by: the user's names while the row is
+    -- accepted, '' otherwise. Of somebody who has not accepted the account
+    -- learns no name, and none from an order either.
+    first_name    TEXT COLLATE "C" NOT NULL,
+    last_name     TEXT COLLATE "C" NOT NULL,
+    created_on    BIGINT NOT NULL,
+    answered_on   BIGINT NOT NULL,
+    revision      BIGINT NOT NULL,
+    -- Who answered is known of the states that an answer leads to, and of no
+    -- other.
+    CHECK (CASE WHEN user_id IS NULL
+        THEN (status = 'pending' AND invited = 1) OR status = 'expired' OR status = 'canceled'
+        ELSE status = 'accepted' OR status = 'rejected' OR status = 'left' OR status = 'removed' END),
+    CHECK (CASE grantor_kind
+        WHEN 'user' THEN grantor_user IS NOT NULL AND grantor_token IS NULL
+        WHEN 'operator' THEN grantor_user IS NULL AND grantor_token IS NOT NULL
+        ELSE (grantor_kind = 'command_line' OR grantor_kind = '') AND grantor_user IS NULL AND grantor_token IS NULL END)
+);
+
+-- One live row per address and per user of an account.
+CREATE UNIQUE INDEX memberships_live_email ON memberships (account_id, email)
+    WHERE status = 'pending' OR status = 'accepted';
+CREATE UNIQUE INDEX memberships_live_user ON memberships (user_id, account_id)
+    WHERE user_id IS NOT NULL AND (status = 'pending' OR status = 'accepted');
+
+-- A user's own lists: what it rejected, and what its address may still answer.
+CREATE INDEX memberships_rejected_user ON memberships (user_id, id) WHERE status = 'rejected';
+CREATE INDEX memberships_open_email ON memberships (email, id) WHERE status = 'pending' OR status = 'expired';
+
+-- An account's lists, one covering index an order, so that an OFFSET walks
+-- that index and nothing else. Names are sorted among accepted rows only:
+-- every other row has none.
+CREATE INDEX memberships_by_id ON memberships (account_id, status, id, invited, expires_on);
+CREATE INDEX memberships_by_email ON memberships (account_id, status, email, id, expires_on);
+CREATE INDEX memberships_by_first_name ON memberships (account_id, first_name, id) WHERE status = 'accepted';
+CREATE INDEX memberships_by_last_name ON memberships (account_id, last_name, id) WHERE status = 'accepted';
+
+-- What is due, and who keeps an account governed.
+CREATE INDEX memberships_due ON memberships (account_id, expires_on) WHERE status = 'pending' AND expires_on > 0;
+CREATE INDEX memberships_super ON memberships (account_id) WHERE super = 1 AND status = 'accepted';
+
+-- Memberships by account, state and whether somebody was asked.
+CREATE TABLE counts (
+    account_id TEXT COLLATE "C" NOT NULL REFERENCES accounts (id),
+    status     TEXT COLLATE "C" NOT NULL,
+    invited    SMALLINT NOT NULL CHECK (invited IN (0, 1)),
+    n          BIGINT NOT NULL CHECK (n >= 0),
+    PRIMARY KEY (account_id, status, invited)
+);
+
+-- The audit log holds what happened, also to rows that are gone, and who was
+-- refused: it refers to other tables by value.
+CREATE TABLE audit (
+    seq          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    operation_id TEXT COLLATE "C" NOT NULL UNIQUE CHECK (operation_id <> ''),
+    at           BIGINT NOT NULL,
+    actor        TEXT COLLATE "C" NOT NULL,
+    actor_id     TEXT COLLATE "C" NOT NULL,
+    actor_email  TEXT COLLATE "C" NOT NULL,
+    credential   TEXT COLLATE "C" NOT NULL,
+    action       TEXT COLLATE "C" NOT NULL CHECK (action <> ''),
+    denied       TEXT COLLATE "C" NOT NULL,
+    account_id   TEXT COLLATE "C" NOT NULL, -- '': of no account
+    target_id    TEXT COLLATE "C" NOT NULL,
+    state_before TEXT COLLATE "C" NOT NULL,
+    state_after  TEXT COLLATE "C" NOT NULL,
+    remote_addr  TEXT COLLATE "C" NOT NULL,
+    request_id   TEXT COLLATE "C" NOT NULL
+);
+CREATE INDEX audit_account ON audit (account_id, seq);
+
+-- What requests with an idempotency key led to, for a day. id is the SHA-256
+-- of principal, operation and key; request that of what was asked.
+CREATE TABLE idempotency (
+    id         BYTEA NOT NULL PRIMARY KEY CHECK (octet_length(id) = 32),
+    request    BYTEA NOT NULL CHECK (octet_length(request) = 32),
+    outcome    TEXT COLLATE "C" NOT NULL CHECK (outcome <> ''), -- JSON, with addresses in it
+    created_on BIGINT NOT NULL
+);
+CREATE INDEX idempotency_created ON idempotency (created_on);

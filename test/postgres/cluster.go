@@ -1,0 +1,252 @@
+package postgres
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// User owns every database of a cluster.
+const User = "hither"
+
+// Options adjust a cluster.
+type Options struct {
+	// CertFile and KeyFile turn TLS on.
+	CertFile, KeyFile string
+	// Settings are more of the server's.
+	Settings map[string]string
+}
+
+// Cluster is a running PostgreSQL.
+type Cluster struct {
+	Address  string // host:port
+	Password string
+
+	bin, folder string
+	reaper      io.Closer
+}
+
+// need skips a test where there is no server.
+func need(t testing.TB) {
+	t.Helper()
+	if _, err := bin(); err != nil {
+		t.Skipf("SKIPPED, NOT TESTED ON POSTGRESQL: %v", err)
+	}
+}
+
+// bin finds the newest server's folder.
+func bin() (string, error) {
+	folder := os.Getenv("HITHER_TEST_POSTGRES_BIN")
+	if folder == "" {
+		found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+		if err != nil || len(found) == 0 {
+			return "", errors.New("there is no /usr/lib/postgresql/*/bin/initdb; install Debian's package postgresql, " +
+				"or name the folder of initdb and postgres in HITHER_TEST_POSTGRES_BIN")
+		}
+		folder = filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }))
+	}
+	if _, err := os.Stat(filepath.Join(folder, "initdb")); err != nil {
+		return "", fmt.Errorf("HITHER_TEST_POSTGRES_BIN: %w", err)
+	}
+	return folder, nil
+}
+
+func version(path string) int {
+	n, _ := strconv.Atoi(strings.Split(path, "/")[4]) // /usr/lib/postgresql/N/…
+	return n
+}
+
+func start(options Options) (_ *Cluster, err error) {
+	folder, err := bin()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{bin: folder, Password: newPassword()}
+	if c.folder, err = os.MkdirTemp("", "hither-postgres-"); err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	if err := own(c.folder); err != nil {
+		return nil, err
+	}
+	if err := c.reap(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			c.end()
+		}
+	}()
+	if err := c.initialize(options); err != nil {
+		return nil, err
+	}
+	return c, c.Start()
+}
+
+func (c *Cluster) data() string { return filepath.Join(c.folder, "data") }
+
+// initialize makes the files of the cluster.
+func (c *Cluster) initialize(options Options) error {
+	password := filepath.Join(c.folder, "password")
+	if err := c.write(password, c.Password); err != nil {
+		return err
+	}
+	// md5 proves the password as well as SCRAM does, and takes no time: tests
+	// connect a thousand times.
+	err := c.run("initdb", "--pgdata="+c.data(), "--username="+User, "--pwfile="+password, "--auth=md5",
+		"--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions")
+	if err != nil {
+		return err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	c.Address = net.JoinHostPort("127.0.0.1", port)
+	settings := map[string]string{
+		"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": "200",
+		"shared_buffers": "64MB", "logging_collector": "off",
+		// A server that comes up again must not wait for a checkpoint that is spread out.
+		"checkpoint_completion_target": "0.1",
+	}
+	if options.CertFile != "" {
+		for from, to := range map[string]string{options.CertFile: "server.crt", options.KeyFile: "server.key"} {
+			content, err := os.ReadFile(from)
+			if err != nil {
+				return fmt.Errorf("TLS: %w", err)
+			}
+			if err := c.write(filepath.Join(c.folder, to), string(content)); err != nil {
+				return err
+			}
+		}
+		settings["ssl"] = "on"
+		settings["ssl_cert_file"], settings["ssl_key_file"] = filepath.Join(c.folder, "server.crt"), filepath.Join(c.folder, "server.key")
+	}
+	for name, value := range options.Settings {
+		settings[name] = value
+	}
+	var text bytes.Buffer
+	for name, value := range settings {
+		fmt.Fprintf(&text, "%s = '%s'\n", name, value)
+	}
+	return c.write(filepath.Join(c.data(), "postgresql.auto.conf"), text.String())
+}
+
+// write makes a file that only the server's user can read.
+func (c *Cluster) write(path, content string) error {
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		return fmt.Errorf("set up PostgreSQL: %w", err)
+	}
+	return own(path)
+}
+
+// freePort is one that nobody listens on.
+func freePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it doesn't wait
+	if err != nil {
+		return "", fmt.Errorf("find a port: %w", err)
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, errors.Join(err, listener.Close())
+}
+
+// Start starts the server, and returns when it takes connections.
+func (c *Cluster) Start() error {
+	return c.run("pg_ctl", "--pgdata="+c.data(), "--log="+filepath.Join(c.folder, "log"), "--wait", "--timeout=60", "start")
+}
+
+// Stop stops the server in an orderly way.
+func (c *Cluster) Stop() error {
+	return c.run("pg_ctl", "--pgdata="+c.data(), "--mode=fast", "--wait", "--timeout=60", "stop")
+}
+
+// Kill kills the postmaster as a crash would. Its children end when they notice;
+// Start waits for that by itself.
+func (c *Cluster) Kill() error {
+	pid, err := c.pid()
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("kill the postmaster: %w", err)
+	}
+	return nil
+}
+
+func (c *Cluster) pid() (int, error) {
+	content, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
+	if err != nil {
+		return 0, fmt.Errorf("find the postmaster: %w", err)
+	}
+	first, _, _ := strings.Cut(string(content), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		return 0, fmt.Errorf("find the postmaster: %w", err)
+	}
+	return pid, nil
+}
+
+// run runs one of the server's programs as a user that it accepts.
+func (c *Cluster) run(program string, args ...string) error {
+	command := exec.Command(filepath.Join(c.bin, program), args...) //nolint:gosec,noctx // a server outlives who starts it
+	command.Dir = c.folder
+	command.SysProcAttr = asUser()
+	command.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	// A file and not a pipe: the server, which inherits it, would hold a pipe open.
+	out, err := os.CreateTemp(c.folder, "out-")
+	if err != nil {
+		return fmt.Errorf("run %s: %w", program, err)
+	}
+	defer func() { _ = errors.Join(out.Close(), os.Remove(out.Name())) }()
+	command.Stdout, command.Stderr = out, out
+	if err := command.Run(); err != nil {
+		said, _ := os.ReadFile(out.Name())
+		log, _ := os.ReadFile(filepath.Join(c.folder, "log"))
+		return fmt.Errorf("%s: %w\n%s\n%s", program, err, said, log)
+	}
+	return nil
+}
+
+// reap starts a shell that waits for the end of this process, or for end, and
+// then ends the server and removes its folder: also where this process is
+// killed and can clean up nothing.
+func (c *Cluster) reap() error {
+	const script = `trap '' INT TERM HUP
+		cat >/dev/null
+		if pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null); then
+			kill -QUIT "$pid" 2>/dev/null
+			n=0
+			while kill -0 "$pid" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
+		fi
+		rm -rf "$1"`
+	command := exec.Command("sh", "-c", script, "sh", c.folder) //nolint:noctx // it outlives this process on purpose
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := command.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("start the reaper: %w", err)
+	}
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("start the reaper: %w", err)
+	}
+	c.reaper = reaper{in, command}
+	return nil
+}
+
+type reaper struct {
+	in      io.Closer
+	command *exec.Cmd
+}
+
+func (r reaper) Close() error { return errors.Join(r.in.Close(), r.command.Wait()) }
+
+// end ends the server and removes its folder.
+func (c *Cluster) end() { _ = c.reaper.Close() }
