@@ -76,7 +76,7 @@ func OpenPostgres(ctx context.Context, url string, options Options) (_ *Store, e
 		beginRead: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`,
 	}
 	s.writer = &transactor{
-		sessions: postgresPool(db, postgresWriters), begin: beginPostgres, roles: &s.roles,
+		sessions: postgresPool(db, postgresWriters), begin: beginPostgres, newLocks: newLocks, roles: &s.roles,
 		now: options.Now, logger: options.Logger, patience: commitPatience,
 	}
 	return s, nil

@@ -32,6 +32,9 @@ type transactor struct {
 	roles    *roleCache
 	now      func() time.Time
 	logger   *slog.Logger
+	// newLocks is what a transaction starts with; tests take the locks away, to
+	// see that they are needed.
+	newLocks func(rolesAlone bool) *locks
 	// patience is how long the outcome of a commit is looked for.
 	patience time.Duration
 
@@ -101,7 +104,7 @@ func (w *transactor) once(ctx context.Context, session *sqlSession, fn func(tx i
 	t := newTx(session, w.roles, w.now())
 	// Others' changes of roles cannot be seen here unless they are committed.
 	t.uncommitted = false
-	t.locks = newLocks(next.rolesAlone)
+	t.locks = w.newLocks(next.rolesAlone)
 	if err := t.run(fn); err != nil {
 		rollback(session)
 		return err, session.broken || next.learn(t.watch.failed, err)

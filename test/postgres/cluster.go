@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"bytes"
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // User owns every database of a cluster.
@@ -34,6 +37,8 @@ type Cluster struct {
 
 	bin, folder string
 	reaper      io.Closer
+	server      *os.Process
+	exited      <-chan struct{}
 }
 
 // need skips a test where there is no server.
@@ -103,7 +108,7 @@ func (c *Cluster) initialize(options Options) error {
 	// md5 proves the password as well as SCRAM does, and takes no time: tests
 	// connect a thousand times.
 	err := c.run("initdb", "--pgdata="+c.data(), "--username="+User, "--pwfile="+password, "--auth=md5",
-		"--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions")
+		"--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync")
 	if err != nil {
 		return err
 	}
@@ -159,61 +164,105 @@ func freePort() (string, error) {
 	return port, errors.Join(err, listener.Close())
 }
 
-// Start starts the server, and returns when it takes connections.
+// Start starts the server, and returns when it takes connections. After Kill
+// it waits for the last of the old server's children to notice.
 func (c *Cluster) Start() error {
-	return c.run("pg_ctl", "--pgdata="+c.data(), "--log="+filepath.Join(c.folder, "log"), "--wait", "--timeout=60", "start")
-}
-
-// Stop stops the server in an orderly way.
-func (c *Cluster) Stop() error {
-	return c.run("pg_ctl", "--pgdata="+c.data(), "--mode=fast", "--wait", "--timeout=60", "stop")
-}
-
-// Kill kills the postmaster as a crash would. Its children end when they notice;
-// Start waits for that by itself.
-func (c *Cluster) Kill() error {
-	pid, err := c.pid()
-	if err != nil {
-		return err
+	ticker := time.NewTicker(startPoll)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(startTimeout); ; <-ticker.C {
+		err := c.launch()
+		if err == nil || !errors.Is(err, errExited) || time.Now().After(deadline) {
+			return err
+		}
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		return fmt.Errorf("kill the postmaster: %w", err)
+}
+
+var errExited = errors.New("the server ended at once")
+
+func (c *Cluster) launch() error {
+	logFile, err := os.OpenFile(c.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	defer func() { _ = logFile.Close() }() // the server has its own
+	command := c.command("postgres", "-D", c.data())
+	command.Stdout, command.Stderr = logFile, logFile
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	exited := make(chan struct{})
+	c.server, c.exited = command.Process, exited
+	go func() {
+		_ = command.Wait() // the log tells
+		close(exited)
+	}()
+	return c.untilReady(exited)
+}
+
+func (c *Cluster) untilReady(exited <-chan struct{}) error {
+	db, err := sql.Open("pgx", c.URL("postgres"))
+	if err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	defer func() { _ = db.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	ticker := time.NewTicker(startPoll)
+	defer ticker.Stop()
+	for {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+			continue
+		case <-ctx.Done():
+		case <-exited:
+			err = errExited
+		}
+		said, _ := os.ReadFile(c.log())
+		return fmt.Errorf("start PostgreSQL: %w\n%s", err, said)
+	}
+}
+
+const (
+	startTimeout = time.Minute
+	startPoll    = 20 * time.Millisecond
+)
+
+func (c *Cluster) log() string { return filepath.Join(c.folder, "log") }
+
+// Stop ends the server in an orderly way, and its connections with it.
+func (c *Cluster) Stop() error { return c.signal(syscall.SIGINT) }
+
+// Kill kills the postmaster as a crash would. Its children end when they notice.
+func (c *Cluster) Kill() error { return c.signal(syscall.SIGKILL) }
+
+func (c *Cluster) signal(signal syscall.Signal) error {
+	if err := c.server.Signal(signal); err != nil {
+		return fmt.Errorf("%s to the postmaster: %w", signal, err)
+	}
+	<-c.exited
+	return nil
+}
+
+// run runs one of the server's programs to its end.
+func (c *Cluster) run(program string, args ...string) error {
+	if said, err := c.command(program, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", program, err, said)
 	}
 	return nil
 }
 
-func (c *Cluster) pid() (int, error) {
-	content, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
-	if err != nil {
-		return 0, fmt.Errorf("find the postmaster: %w", err)
-	}
-	first, _, _ := strings.Cut(string(content), "\n")
-	pid, err := strconv.Atoi(first)
-	if err != nil {
-		return 0, fmt.Errorf("find the postmaster: %w", err)
-	}
-	return pid, nil
-}
-
-// run runs one of the server's programs as a user that it accepts.
-func (c *Cluster) run(program string, args ...string) error {
-	command := exec.Command(filepath.Join(c.bin, program), args...) //nolint:gosec,noctx // a server outlives who starts it
+// command is one of the server's programs, for a user that it accepts. It is
+// on no context: a server outlives the test that started it.
+func (c *Cluster) command(program string, args ...string) *exec.Cmd {
+	command := exec.Command(filepath.Join(c.bin, program), args...) //nolint:gosec,noctx // see above
 	command.Dir = c.folder
 	command.SysProcAttr = asUser()
 	command.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
-	// A file and not a pipe: the server, which inherits it, would hold a pipe open.
-	out, err := os.CreateTemp(c.folder, "out-")
-	if err != nil {
-		return fmt.Errorf("run %s: %w", program, err)
-	}
-	defer func() { _ = errors.Join(out.Close(), os.Remove(out.Name())) }()
-	command.Stdout, command.Stderr = out, out
-	if err := command.Run(); err != nil {
-		said, _ := os.ReadFile(out.Name())
-		log, _ := os.ReadFile(filepath.Join(c.folder, "log"))
-		return fmt.Errorf("%s: %w\n%s\n%s", program, err, said, log)
-	}
-	return nil
+	return command
 }
 
 // reap starts a shell that waits for the end of this process, or for end, and
