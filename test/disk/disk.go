@@ -10,7 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	_ "modernc.org/sqlite" // reads the database beside the server
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // reads a file beside the server
 )
 
 // Row is a membership as it lies on disk, or as an audit row holds it.
@@ -33,28 +34,72 @@ type State struct {
 	Order  []Event            // all of them
 }
 
-// Open opens a database beside the running server.
-func Open(t testing.TB, path, mode string) *sql.DB {
+// Open opens a database beside the running server: a file of SQLite's, or by
+// its URL one of PostgreSQL's. mode is ro or rw.
+func Open(t testing.TB, data, mode string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?mode="+mode+"&_pragma=busy_timeout(10000)")
+	driver, source := "sqlite", "file:"+data+"?mode="+mode+"&_pragma=busy_timeout(10000)"
+	if onPostgres(data) {
+		driver, source = "pgx", data
+		if mode == "ro" {
+			source += "&default_transaction_read_only=on"
+		}
+	}
+	db, err := sql.Open(driver, source)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return db
 }
 
+func onPostgres(data string) bool { return strings.HasPrefix(data, "postgres://") }
+
+// Begin opens a transaction that sees the database as of one moment.
+func Begin(t testing.TB, db *sql.DB) *sql.Tx {
+	t.Helper()
+	tx, err := db.BeginTx(t.Context(), &sql.TxOptions{Isolation: isolation(db)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
+// isolation is what makes a moment of a transaction; SQLite knows no other.
+func isolation(db *sql.DB) sql.IsolationLevel {
+	if _, ok := db.Driver().(*stdlib.Driver); ok {
+		return sql.LevelRepeatableRead
+	}
+	return sql.LevelDefault
+}
+
+// Tables names the database's tables, each with the columns of its primary key.
+func Tables(t testing.TB, tx *sql.Tx, data string) map[string][]string {
+	t.Helper()
+	query := `SELECT m.name || ' ' || c.name FROM sqlite_master m, pragma_table_info(m.name) c
+		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND c.pk > 0 ORDER BY m.name, c.pk`
+	if onPostgres(data) {
+		query = `SELECT i.indrelid::regclass::text || ' ' || a.attname FROM pg_index i
+			JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+			WHERE i.indisprimary AND i.indrelid IN (SELECT c.oid FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace)
+			ORDER BY i.indrelid::regclass::text, array_position(i.indkey, a.attnum)`
+	}
+	tables := map[string][]string{}
+	for _, found := range Texts(t, tx, query) {
+		table, column, _ := strings.Cut(found, " ")
+		tables[table] = append(tables[table], column)
+	}
+	return tables
+}
+
 // Read reads the database of a running server, and fails the test where
 // something is not whole: the file itself, a reference, a kept count, two live
 // rows of one address or user, a row that its audit rows do not lead to, an
 // audit row without its membership.
-func Read(t testing.TB, path string) State {
+func Read(t testing.TB, data string) State {
 	t.Helper()
-	db := Open(t, path, "ro")
+	db := Open(t, data, "ro")
 	defer db.Close()
-	tx, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tx := Begin(t, db)
 	defer func() { _ = tx.Rollback() }()
 
 	d := State{Rows: memberships(t, tx), Events: map[string][]Event{}}
@@ -62,8 +107,10 @@ func Read(t testing.TB, path string) State {
 		d.Events[e.After.ID] = append(d.Events[e.After.ID], e)
 		d.Order = append(d.Order, e)
 	}
-	expectLines(t, tx, "integrity_check", `PRAGMA integrity_check`, "ok")
-	expectLines(t, tx, "broken references", `SELECT "table" || ' ' || parent FROM pragma_foreign_key_check`)
+	if !onPostgres(data) { // which looks after its files and references itself
+		expectLines(t, tx, "integrity_check", `PRAGMA integrity_check`, "ok")
+		expectLines(t, tx, "broken references", `SELECT "table" || ' ' || parent FROM pragma_foreign_key_check`)
+	}
 	expectLines(t, tx, "two live rows of one address", `SELECT account_id || ' ' || email FROM memberships
 		WHERE status IN ('pending', 'accepted') GROUP BY account_id, email HAVING count(*) > 1`)
 	expectLines(t, tx, "two live rows of one user", `SELECT account_id || ' ' || user_id FROM memberships
@@ -179,6 +226,34 @@ func state(t testing.TB, id, account, text string) Row {
 		t.Errorf("audit row of %s: %q: %v", id, text, err)
 	}
 	return Row{ID: id, Account: account, Email: s.Email, User: s.UserID, Status: s.Status, Roles: strings.Join(s.Roles, " ")}
+}
+
+// Columns names a table's columns.
+func Columns(t testing.TB, tx *sql.Tx, table string) []string {
+	t.Helper()
+	rows, err := tx.QueryContext(t.Context(), `SELECT * FROM `+table+` WHERE 1 = 0`)
+	if err != nil {
+		t.Fatalf("%s: %v", table, err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil || rows.Err() != nil {
+		t.Fatalf("columns of %s: %v, %v", table, err, rows.Err())
+	}
+	return columns
+}
+
+// Guard says whether a connection's writes are held to the references between
+// tables, which SQLite doesn't do unasked and PostgreSQL doesn't leave so.
+func Guard(t testing.TB, conn *sql.Conn, data string, guarded bool) {
+	t.Helper()
+	statement := `PRAGMA foreign_keys = ` + map[bool]string{true: "ON", false: "OFF"}[guarded]
+	if onPostgres(data) {
+		statement = `SET session_replication_role = ` + map[bool]string{true: "origin", false: "replica"}[guarded]
+	}
+	if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
 }
 
 // Texts is the one column of text that a query gives.

@@ -23,6 +23,7 @@ import (
 // the command printed to go back to the copy, and serves from it: what was
 // acknowledged before the command began is there, and all of it is whole.
 func TestRestoreDrill(t *testing.T) {
+	harness.OnlySQLite(t, "PostgreSQL is backed up by its own tools")
 	t.Parallel()
 	for range rounds(5, 2) {
 		workers, seed := load.New(6)
@@ -49,7 +50,7 @@ func TestRestoreDrill(t *testing.T) {
 
 		restore(t, printed)
 		s.Start(t)
-		restored := disk.Read(t, s.DataPath)
+		restored := disk.Read(t, s.Data)
 		if len(restored.Order) != len(copied.Order) {
 			t.Errorf("audit rows after going back: got %d, want the %d of the copy", len(restored.Order), len(copied.Order))
 		}
@@ -114,6 +115,7 @@ func restore(t *testing.T, printed string) {
 // TestKilledBackup kills the command at many points. Under the final name there
 // is nothing, or a copy that is whole; and what was left is in no later one's way.
 func TestKilledBackup(t *testing.T) {
+	harness.OnlySQLite(t, "PostgreSQL is backed up by its own tools")
 	t.Parallel()
 	seed := newSeed().Account("Account", theSuper)
 	for i := range 4000 {
@@ -123,7 +125,7 @@ func TestKilledBackup(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "copy.db")
 	halfway, n := 0, rounds(20, 8)
 	for i := range n {
-		cmd := exec.CommandContext(t.Context(), harness.Binary(t), "backup", "--data", s.DataPath, target)
+		cmd := exec.CommandContext(t.Context(), harness.Binary(t), "backup", "--data", s.Data, target)
 		if killWriting(t, cmd, target, int64(i)<<20/int64(n)) {
 			halfway++
 		}
@@ -146,7 +148,7 @@ func TestKilledBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	readCopy(t, target)
-	if _, stderr, code := harness.Try(t, s.DataPath, "backup", target); code != 1 || !strings.Contains(stderr, "overwrites nothing") {
+	if _, stderr, code := harness.Try(t, s.Data, "backup", target); code != 1 || !strings.Contains(stderr, "overwrites nothing") {
 		t.Errorf("a second backup to the same name: got exit code %d, %s, want a refusal", code, stderr)
 	}
 	if after, err := os.ReadFile(target); err != nil || !bytes.Equal(after, whole) {

@@ -18,7 +18,7 @@ type content map[string]map[string]string
 // open opens the site's database for writing, past the program.
 func (s *site) open(t testing.TB) *sql.DB {
 	t.Helper()
-	db := disk.Open(t, s.DataPath, "rw")
+	db := disk.Open(t, s.Data, "rw")
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -27,20 +27,15 @@ func (s *site) open(t testing.TB) *sql.DB {
 func (s *site) content(t testing.TB, without ...string) content {
 	t.Helper()
 	if s.reader == nil {
-		s.reader = disk.Open(t, s.DataPath, "ro")
+		s.reader = disk.Open(t, s.Data, "ro")
 	}
-	tx, err := s.reader.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tx := disk.Begin(t, s.reader)
 	defer func() { _ = tx.Rollback() }()
 	found := content{}
-	for _, table := range disk.Texts(t, tx, `SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`) {
-		if strings.HasPrefix(table, "sqlite_") || slices.Contains(without, table) {
-			continue
+	for table, keys := range disk.Tables(t, tx, s.Data) {
+		if !slices.Contains(without, table) {
+			readTable(t, tx, table, keys, found)
 		}
-		keys := disk.Texts(t, tx, `SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk`, table)
-		readTable(t, tx, table, keys, found)
 	}
 	if len(found) == 0 {
 		t.Fatal("the database holds nothing")

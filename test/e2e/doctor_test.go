@@ -19,6 +19,7 @@ import (
 // left, and on a database that was closed: it sees what is in the log alone, and
 // every byte of the folder stays.
 func TestDoctorTouchesNothing(t *testing.T) {
+	harness.OnlySQLite(t, "it looks at files")
 	t.Parallel()
 	s := harness.Serve(t, newSeed().Account("Account", theSuper))
 	s.Client().As(theSuper).OK(t, http.MethodPost, "/accounts/"+harness.ID("Account")+"/members",
@@ -26,12 +27,12 @@ func TestDoctorTouchesNothing(t *testing.T) {
 	address := strings.TrimPrefix(s.URL, "http://")
 	check := func(when, listens string) {
 		t.Helper()
-		before := folderOf(t, s.DataPath)
-		stdout, stderr, code := harness.Try(t, s.DataPath, "doctor", "--listen", address, "--deep")
+		before := folderOf(t, s.Data)
+		stdout, stderr, code := harness.Try(t, s.Data, "doctor", "--listen", address, "--deep")
 		if code != 0 || !strings.Contains(stdout, "--listen "+address+listens) || strings.Contains(stdout, "warn") {
 			t.Errorf("%s: got exit code %d, %s%s, want all well and %q", when, code, stdout, stderr, listens)
 		}
-		after := folderOf(t, s.DataPath)
+		after := folderOf(t, s.Data)
 		if !slices.Equal(slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before))) {
 			t.Errorf("%s: files: got %q, want %q", when, slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
 		}
@@ -43,7 +44,7 @@ func TestDoctorTouchesNothing(t *testing.T) {
 	}
 	check("beside a server", ": hither answers there")
 	s.Kill(t)
-	if len(folderOf(t, s.DataPath)) < 3 {
+	if len(folderOf(t, s.Data)) < 3 {
 		t.Fatal("after a crash: got no log, want one")
 	}
 	check("after a crash", " is free")
@@ -56,20 +57,21 @@ func TestDoctorTouchesNothing(t *testing.T) {
 // TestDoctorBesideALoad runs the doctor while others write: it finds nothing
 // wrong, and no write fails.
 func TestDoctorBesideALoad(t *testing.T) {
+	harness.OnlySQLite(t, "the tests' PostgreSQL does not wait for its disk, which the doctor finds wrong")
 	t.Parallel()
 	workers, seed := load.New(6)
 	s := harness.Serve(t, seed)
 	address := strings.TrimPrefix(s.URL, "http://")
 	load.Run(t, s, workers, 10, func() {
 		for range rounds(20, 5) {
-			stdout, stderr, code := harness.Try(t, s.DataPath, "doctor", "--listen", address)
+			stdout, stderr, code := harness.Try(t, s.Data, "doctor", "--listen", address)
 			if code != 0 || strings.Contains(stdout, "warn") {
 				t.Errorf("beside a load: got exit code %d, %s%s, want all well", code, stdout, stderr)
 			}
 		}
 		s.Kill(t)
 	})
-	d := disk.Read(t, s.DataPath)
+	d := disk.Read(t, s.Data)
 	for _, w := range workers {
 		w.Check(t, d)
 	}

@@ -176,7 +176,7 @@ func (s *site) wrongCredentialsAreAlike(t *testing.T) {
 	s.Run(t, "key", "disable", onlyOf(t, s, "keyless@corp.test"))
 	s.Run(t, "token", "revoke", harness.ID("token of revoked"))
 	late := func(db *sql.DB) {
-		result, err := db.ExecContext(t.Context(), `UPDATE tokens SET expires_on = 1000000 WHERE id = ?`, harness.ID("token of late"))
+		result, err := db.ExecContext(t.Context(), `UPDATE tokens SET expires_on = 1000000 WHERE id = $1`, harness.ID("token of late"))
 		if err != nil {
 			t.Fatal(err)
 		}

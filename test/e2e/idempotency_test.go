@@ -40,14 +40,11 @@ func orders(account, name string) []*order {
 }
 
 // made counts what came of orders, by name: accounts, members and audit rows.
-func made(t testing.TB, path string) map[string]int {
+func made(t testing.TB, data string) map[string]int {
 	t.Helper()
-	db := disk.Open(t, path, "ro")
+	db := disk.Open(t, data, "ro")
 	defer db.Close()
-	tx, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tx := disk.Begin(t, db)
 	defer func() { _ = tx.Rollback() }()
 	count := map[string]int{}
 	for _, name := range disk.Texts(t, tx, `SELECT 'account ' || name FROM accounts
@@ -96,15 +93,15 @@ func TestOneKeyOneEffect(t *testing.T) {
 				t.Errorf("POST %s %v: got %d answers that are no replay, want 1", o.path, o.body, firsts)
 			}
 			sent++
-			if things, audited := o.of(made(t, s.DataPath)); things != 1 || audited != 1 {
+			if things, audited := o.of(made(t, s.Data)); things != 1 || audited != 1 {
 				t.Errorf("POST %s %v: got %d made, %d audited, want 1", o.path, o.body, things, audited)
 			}
 		}
 	}
-	if n := made(t, s.DataPath)["outcomes"]; n != sent {
+	if n := made(t, s.Data)["outcomes"]; n != sent {
 		t.Errorf("outcomes kept: got %d, want %d, one a key", n, sent)
 	}
-	disk.Read(t, s.DataPath)
+	disk.Read(t, s.Data)
 }
 
 // customer places one order after the other until the server is gone; the last
@@ -200,7 +197,7 @@ func TestKillWithKeys(t *testing.T) {
 			return
 		}
 	}
-	count, placed := made(t, s.DataPath), map[string]bool{}
+	count, placed := made(t, s.Data), map[string]bool{}
 	for _, c := range customers {
 		for _, o := range c.placed {
 			placed[o.name] = true
@@ -217,6 +214,6 @@ func TestKillWithKeys(t *testing.T) {
 			t.Errorf("%s: nobody placed that order", name)
 		}
 	}
-	disk.Read(t, s.DataPath)
+	disk.Read(t, s.Data)
 	t.Logf("killed %d times; %d orders; of those without an answer %d had taken place, %d had not", times, len(placed), took, lost)
 }

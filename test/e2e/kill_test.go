@@ -94,7 +94,7 @@ func TestStopFinishesWhatItTookOn(t *testing.T) {
 	running.Wait()
 	s.Wait(t)
 	s.Start(t)
-	d := disk.Read(t, s.DataPath)
+	d := disk.Read(t, s.Data)
 	for i, answer := range answers {
 		if answer.HTTPStatus != http.StatusOK {
 			t.Errorf("request that was taken on before SIGTERM: got %d %s, want 200", answer.HTTPStatus, answer.Body)

@@ -329,7 +329,7 @@ func TestHistoriesAreSequential(t *testing.T) {
 			t.Errorf("round %d: history: got %s, want one that could have been one by one:\n%s", round, result, describe(history))
 		}
 	}
-	d := disk.Read(t, s.DataPath)
+	d := disk.Read(t, s.Data)
 	for round := range n {
 		replaySeats(t, d, harness.ID(name(round)), seatLimit)
 	}

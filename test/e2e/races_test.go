@@ -56,7 +56,7 @@ func TestOneAnswerWins(t *testing.T) {
 			t.Errorf("round %d: members after %s: got %s, want %d", round, won, page.Body, members)
 		}
 	}
-	d := disk.Read(t, s.DataPath)
+	d := disk.Read(t, s.Data)
 	for round := range n {
 		id := rowID(account(round), guest)
 		want := map[string]string{"accepted": "import invite.accept", "rejected": "import invite.reject"}[d.Rows[id].Status]
@@ -100,7 +100,7 @@ func TestIdenticalInvites(t *testing.T) {
 		if len(page.Rows(t)) != 1 {
 			t.Errorf("round %d: members of the address: got %s, want one", round, page.Body)
 		}
-		d := disk.Read(t, s.DataPath)
+		d := disk.Read(t, s.Data)
 		for id := range d.Of(account, email) {
 			if ids.count[id] != racers || d.Actions(id) != "invite.create" {
 				t.Errorf("round %d: row %s: got %d answers and audit rows %q, want %d and invite.create", round, id, ids.count[id], d.Actions(id), racers)
@@ -146,7 +146,7 @@ func TestSeatsRace(t *testing.T) {
 				racers, limit-1, got.count, limit-1, racers-(limit-1))
 		}
 		page := c.As(super).OK(t, http.MethodGet, "/accounts/"+account+"/members?per_page=50", nil)
-		if d := disk.Read(t, s.DataPath); d.Live(account) != limit || page.ResultInfo.TotalCount != limit || len(page.Rows(t)) != limit {
+		if d := disk.Read(t, s.Data); d.Live(account) != limit || page.ResultInfo.TotalCount != limit || len(page.Rows(t)) != limit {
 			t.Errorf("seats taken after %d asked: got %d on disk, %s, want %d", racers, d.Live(account), page.Body, limit)
 		}
 	}
@@ -180,7 +180,7 @@ func TestSeatsAcrossProcesses(t *testing.T) {
 			}
 			return
 		}
-		_, stderr, code := harness.Try(t, s.DataPath, "account", "add-member", account, fmt.Sprintf("staff%d@example.com", i), "--role", viewer)
+		_, stderr, code := harness.Try(t, s.Data, "account", "add-member", account, fmt.Sprintf("staff%d@example.com", i), "--role", viewer)
 		switch {
 		case code == 0:
 			added.Add(1)
@@ -190,7 +190,7 @@ func TestSeatsAcrossProcesses(t *testing.T) {
 			t.Errorf("add-member: got code %d, %q, want 0, or 1 for want of a seat", code, stderr)
 		}
 	})
-	d := disk.Read(t, s.DataPath)
+	d := disk.Read(t, s.Data)
 	if d.Live(account) > limit || int(added.Load()+refused.Load()) != processes {
 		t.Errorf("seats taken: got %d by %d commands, %d refused, want %d at most of %d commands",
 			d.Live(account), added.Load(), refused.Load(), limit, processes)
@@ -300,7 +300,7 @@ func TestSuperAdministratorsRace(t *testing.T) {
 		}
 		t.Logf("%s: %v", ways[way].name, all.count)
 	}
-	d := disk.Read(t, s.DataPath)
+	d := disk.Read(t, s.Data)
 	for way := range ways {
 		for round := range repeats {
 			replaySuperAdministrators(t, d, name(way, round), n)
@@ -395,7 +395,7 @@ func inviteAcrossExpiry(t *testing.T, s *harness.Server, margin time.Duration) i
 			break
 		}
 	}
-	d := disk.Read(t, s.DataPath)
+	d := disk.Read(t, s.Data)
 	if got, want := d.Actions(old), "import invite.expire"; got != want {
 		t.Errorf("audit rows of the old invitation: got %q, want %q", got, want)
 	}

@@ -130,7 +130,7 @@ func TestNextRequestIsRefused(t *testing.T) {
 	seed := newSeed().Account("house", "owner@house.test")
 	employ(seed, "house", "member@house.test", manager)
 	s := newSite(t, seed)
-	other := harness.Open(t, s.DataPath)
+	other := harness.Open(t, s.Data)
 	row := members("house") + "/" + rowID("house", "member@house.test")
 	owner, second := s.as("owner@house.test"), other.Client().As("owner@house.test")
 	clients := []harness.Client{s.as("member@house.test"), other.Client().As("member@house.test")}
@@ -264,7 +264,7 @@ func recreate(t *testing.T, s *site) {
 			t.Fatal(err)
 		}
 		before := s.content(t)
-		if _, message, code := harness.Try(t, s.DataPath, "import", path); code == 0 {
+		if _, message, code := harness.Try(t, s.Data, "import", path); code == 0 {
 			t.Errorf("KF-38: %s was taken again: %s", what, message)
 		}
 		if changes := before.changes(s.content(t)); len(changes) > 0 {

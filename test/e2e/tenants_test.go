@@ -271,14 +271,14 @@ func (s *site) rowsOfNoTenant(t *testing.T) {
 	originals := []string{rowID("a", "owner@a.test"), rowID("a", "guest@a.test")} // accepted, pending
 	for _, nowhere := range []any{nil, 0, "", zero} {
 		for _, original := range originals {
-			if err := s.plant(t, "ON", original, harness.ID("refused"), nowhere); err == nil {
+			if err := s.plant(t, true, original, harness.ID("refused"), nowhere); err == nil {
 				t.Errorf("KF-36: the database took a row of the tenant %v", nowhere)
 			}
 		}
 	}
 	planted := []string{harness.ID("planted accepted"), harness.ID("planted pending")}
 	for i, original := range originals {
-		if err := s.plant(t, "OFF", original, planted[i], []string{zero, one}[i]); err != nil {
+		if err := s.plant(t, false, original, planted[i], []string{zero, one}[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -307,33 +307,31 @@ func (s *site) rowsOfNoTenant(t *testing.T) {
 
 // plant copies a membership under another id into another tenant, past the
 // program.
-func (s *site) plant(t *testing.T, foreignKeys, original, id string, account any) error {
+func (s *site) plant(t *testing.T, guarded bool, original, id string, account any) error {
 	t.Helper()
 	conn, err := s.open(t).Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(t.Context(), "PRAGMA foreign_keys = "+foreignKeys); err != nil {
-		t.Fatal(err)
-	}
+	disk.Guard(t, conn, s.Data, guarded)
 	tx, err := conn.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	columns := disk.Texts(t, tx, `SELECT name FROM pragma_table_info('memberships')`)
+	columns := disk.Columns(t, tx, "memberships")
 	values := slices.Clone(columns)
 	for i, column := range columns {
 		switch column {
 		case "id":
-			values[i] = "?1"
+			values[i] = "$1"
 		case "account_id":
-			values[i] = "?2"
+			values[i] = "$2"
 		}
 	}
 	if _, err := tx.ExecContext(t.Context(), `INSERT INTO memberships (`+strings.Join(columns, ", ")+
-		`) SELECT `+strings.Join(values, ", ")+` FROM memberships WHERE id = ?3`, id, account, original); err != nil {
+		`) SELECT `+strings.Join(values, ", ")+` FROM memberships WHERE id = $3`, id, account, original); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -27,6 +27,7 @@ const (
 // TestDemoWalk pastes what the demo prints, line by line: the whole life of an
 // invitation.
 func TestDemoWalk(t *testing.T) {
+	harness.OnlySQLite(t, "the demo is embedded")
 	t.Parallel()
 	demo := harness.Demo(t)
 	lines := curlLines(t, demo.Stdout())
@@ -63,15 +64,16 @@ func TestDemoWalk(t *testing.T) {
 	if got := guest.OK(t, http.MethodPatch, "/user/invites/"+other.ID, object{"status": "rejected"}).Row(t); got.Status != "rejected" {
 		t.Errorf("rejecting: got %+v, want rejected", got)
 	}
-	disk.Read(t, demo.DataPath)
+	disk.Read(t, demo.Data)
 	demo.Stop(t)
-	if _, err := os.Stat(demo.DataPath); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(demo.Data); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("database of a demo that was stopped: got %v, want it gone", err)
 	}
 }
 
 // TestReferenceCredentials: the example shows both keys and a token.
 func TestReferenceCredentials(t *testing.T) {
+	harness.OnlySQLite(t, "the demo is embedded")
 	t.Parallel()
 	demo := harness.Demo(t)
 	for _, key := range []string{"144c9defac04969c7bfad8efaa8ea194", "144c9defac04969c7bfad8efaa8ea19494abc"} {
@@ -125,7 +127,7 @@ func expectReference(t testing.TB, answer harness.Answer, status string) {
 // but what the commands print.
 func TestInitWalk(t *testing.T) {
 	t.Parallel()
-	data := t.TempDir() + "/fresh.db"
+	data := harness.Database(t)
 	printed := harness.Run(t, data, "init", "--email", "owner@example.com", "--account", "Fresh & Co.")
 	account := after(t, printed, `account\s+([0-9a-f]{32})  Fresh & Co\.`)
 	key := after(t, printed, `key of owner@example\.com\s+(\S+)`)

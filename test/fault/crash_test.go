@@ -73,7 +73,7 @@ func TestCrashMatrix(t *testing.T) {
 func strike(t *testing.T, s *harness.Server, workers []*load.Worker, fault string, p place, n int) int {
 	t.Helper()
 	what := fmt.Sprintf("%s at %s %d of hither.db%s", fault, p.call, n, p.file)
-	in := tracing(t, p.call).answering(fmt.Sprintf("%s:when=%d", fault, n)).on(s.DataPath + p.file)
+	in := tracing(t, p.call).answering(fmt.Sprintf("%s:when=%d", fault, n)).on(s.Data + p.file)
 	s.Under(in.command()...)
 	before, refused := load.Acknowledged(workers), load.Refused(workers)
 	end := "did not start"
@@ -144,11 +144,11 @@ func TestFaultThatLasts(t *testing.T) {
 				}
 			}
 			all("before", http.StatusOK)
-			in := tracing(t, test.call).answering(test.fault).on(s.DataPath + "-wal")
+			in := tracing(t, test.call).answering(test.fault).on(s.Data + "-wal")
 			detach := in.attach(s.Process(t))
 			all("meanwhile", http.StatusServiceUnavailable)
 			expectReads(t, s)
-			d := disk.Read(t, s.DataPath)
+			d := disk.Read(t, s.Data)
 			for _, w := range workers {
 				if w.Check(t, d) {
 					t.Error("a write that was refused took place")

@@ -33,8 +33,8 @@ const (
 // Server is a running process of hither and its database. Its methods are for
 // the goroutine of one test; clients may be used by any.
 type Server struct {
-	URL      string // of the running process, without a path; another one after Restart
-	DataPath string // the database
+	URL  string // of the running process, without a path; another one after Restart
+	Data string // the database: SQLite's file, or the URL of PostgreSQL's
 
 	t         testing.TB
 	args      []string
@@ -49,7 +49,7 @@ type Server struct {
 // address of its own. The server stops gracefully when the test ends.
 func Serve(t testing.TB, seed *Seed, flags ...string) *Server {
 	t.Helper()
-	data := filepath.Join(t.TempDir(), "hither.db")
+	data := Database(t)
 	if seed != nil {
 		Run(t, data, "import", seed.Write(t))
 	}
@@ -67,12 +67,12 @@ func Open(t testing.TB, data string, flags ...string) *Server {
 // At is Open for a server that is to be started later.
 func At(t testing.TB, data string, flags ...string) *Server {
 	t.Helper()
-	s := newServer(t, append([]string{"serve"}, flags...), "HITHER_DATA="+data)
-	s.DataPath = data
+	s := newServer(t, append([]string{"serve"}, flags...), setting(data))
+	s.Data = data
 	return s
 }
 
-// Demo starts the demo, whose database goes with it.
+// Demo starts the demo, whose database is SQLite's and goes with it.
 func Demo(t testing.TB, flags ...string) *Server {
 	t.Helper()
 	folder := t.TempDir()
@@ -82,8 +82,20 @@ func Demo(t testing.TB, flags ...string) *Server {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("databases of the demo: got %v, %v, want one", found, err)
 	}
-	s.DataPath = found[0]
+	s.Data = found[0]
 	return s
+}
+
+// Example serves the documentation dataset on the engine that tests run on: by
+// the demo, or on PostgreSQL, which that knows nothing of, by an import.
+func Example(t testing.TB) *Server {
+	t.Helper()
+	if !OnPostgres(t) {
+		return Demo(t)
+	}
+	data := Database(t)
+	Run(t, data, "import", filepath.Join(Root(), "internal", "dataset", "documentation.yaml"))
+	return Open(t, data)
 }
 
 func newServer(t testing.TB, args []string, env string) *Server {
@@ -210,7 +222,7 @@ func (s *Server) Restart(t testing.TB) {
 // and returns what it printed.
 func (s *Server) Run(t testing.TB, args ...string) string {
 	t.Helper()
-	return Run(t, s.DataPath, args...)
+	return Run(t, s.Data, args...)
 }
 
 // Log is what the process wrote on stderr so far, and the ones before it.
@@ -267,7 +279,7 @@ func Try(t testing.TB, data string, args ...string) (stdout, stderr string, code
 	defer cancel()
 	var out, messages bytes.Buffer
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = environment("HITHER_DATA=" + data)
+	cmd.Env = environment(setting(data))
 	cmd.Stdout, cmd.Stderr = &out, &messages
 	err := cmd.Run()
 	var exit *exec.ExitError

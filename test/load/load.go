@@ -45,7 +45,7 @@ func Run(t testing.TB, s *harness.Server, workers []*Worker, acknowledgements in
 // place, and those that did not.
 func Check(t testing.TB, s *harness.Server, workers []*Worker) (took, not int) {
 	t.Helper()
-	d := disk.Read(t, s.DataPath)
+	d := disk.Read(t, s.Data)
 	c := s.Client().As(Admin)
 	members := "/accounts/" + harness.ID(Account) + "/members"
 	live := 1

@@ -17,7 +17,7 @@ import (
 // it was given. Only with one is there one account.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
-	demo := harness.Demo(t)
+	demo := harness.Example(t)
 	me := client(t, demo, byKey(userEmail, userKey))
 	for name, test := range map[string]struct {
 		options []option.RequestOption

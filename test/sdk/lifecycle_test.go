@@ -25,7 +25,7 @@ func TestLifeCycle(t *testing.T) {
 	for _, who := range []principal{byKey(userEmail, userKey), byToken(userToken)} {
 		t.Run(who.name, func(t *testing.T) {
 			t.Parallel()
-			demo := harness.Demo(t)
+			demo := harness.Example(t)
 			w := walk{ctx: t.Context(), me: client(t, demo, who), admin: client(t, demo, byKey(adminEmail, adminKey))}
 			w.seesTheInvitation(t)
 			w.accepts(t)
@@ -222,7 +222,7 @@ func TestAccountLife(t *testing.T) {
 	for _, who := range []principal{byKey(userEmail, userKey), byToken(userToken)} {
 		t.Run(who.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, sdk := t.Context(), client(t, harness.Demo(t), who).Accounts
+			ctx, sdk := t.Context(), client(t, harness.Example(t), who).Accounts
 			made := must[*accounts.Account](t, "make")(sdk.New(ctx, accounts.AccountNewParams{
 				Name: cloudflare.F("Third"), Type: cloudflare.F(accounts.AccountNewParamsTypeStandard),
 			}))
@@ -256,7 +256,7 @@ func TestUser(t *testing.T) {
 	for _, who := range []principal{byKey(userEmail, userKey), byToken(userToken)} {
 		t.Run(who.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, sdk := t.Context(), client(t, harness.Demo(t), who).User
+			ctx, sdk := t.Context(), client(t, harness.Example(t), who).User
 			edited := must[*user.UserEditResponse](t, "edit")(sdk.Edit(ctx, user.UserEditParams{
 				FirstName: cloudflare.F("Ada"), Country: cloudflare.F("GB"),
 			}))
@@ -284,7 +284,7 @@ func organizationIDs(list []user.Organization) []string {
 
 func TestTokenVerify(t *testing.T) {
 	t.Parallel()
-	ctx, demo := t.Context(), harness.Demo(t)
+	ctx, demo := t.Context(), harness.Example(t)
 	verified := must[*user.TokenVerifyResponse](t, "verify")(client(t, demo, byToken(userToken)).User.Tokens.Verify(ctx))
 	if verified.ID != tokenID || verified.Status != user.TokenVerifyResponseStatusActive {
 		t.Errorf("the token is %s", verified.JSON.RawJSON())
@@ -297,7 +297,7 @@ func TestTokenVerify(t *testing.T) {
 // code, our words and the field that they are about.
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	ctx, demo := t.Context(), harness.Demo(t)
+	ctx, demo := t.Context(), harness.Example(t)
 	me, admin := client(t, demo, byKey(userEmail, userKey)), client(t, demo, byKey(adminEmail, adminKey))
 	broken := contract.Exempt(ctx, "it is about a malformed id or body")
 	read := func(who principal) error {
@@ -369,7 +369,7 @@ func lonely(t *testing.T, sdk *cloudflare.Client) string {
 //nolint:staticcheck // roles and organizations are deprecated there, and served
 func TestAutoPaging(t *testing.T) {
 	t.Parallel()
-	ctx, demo := t.Context(), harness.Demo(t)
+	ctx, demo := t.Context(), harness.Example(t)
 	me, admin := client(t, demo, byKey(userEmail, userKey)), client(t, demo, byToken(userToken))
 	const more = 13
 	for i := range more {

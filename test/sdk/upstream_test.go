@@ -141,7 +141,7 @@ func compileSuite(t *testing.T, name string) suite {
 // run runs one test and judges how it ended. The remark is for the report.
 func (s suite) run(t *testing.T, test string, want expectation) (outcome, string) {
 	t.Helper()
-	proxy := newRecorder(t, harness.Demo(t).URL, want)
+	proxy := newRecorder(t, harness.Example(t).URL, want)
 	command := exec.CommandContext(t.Context(), s.binary, "-test.run", "^"+test+"$", "-test.v", "-test.count=1", "-test.timeout=1m")
 	// What the SDK would take from the environment is left out.
 	command.Env = []string{"TEST_API_BASE_URL=" + proxy.URL + "/client/v4", "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
