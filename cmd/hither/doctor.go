@@ -58,6 +58,9 @@ func (d *doctor) failf(check, todo, format string, args ...any) {
 
 // Run makes every check, also after one that failed.
 func (c *doctorCommand) Run(ctx context.Context, s streams, env *environment, parser *kong.Kong) error {
+	if err := c.where().check(); err != nil {
+		return err
+	}
 	d := &doctor{settings: c, now: clock.Now()}
 	d.variables(env.names, known(parser.Model.Node))
 	facts, readable := d.database(ctx)

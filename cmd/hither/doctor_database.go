@@ -15,6 +15,9 @@ import (
 // database makes the checks that know the engine. It tells what is in the
 // database, if that can be read.
 func (d *doctor) database(ctx context.Context) (facts store.Inspection, readable bool) {
+	if d.settings.Database != "" {
+		return d.postgres(ctx)
+	}
 	path := d.settings.Data
 	info, err := os.Stat(path)
 	switch {

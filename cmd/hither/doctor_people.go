@@ -40,7 +40,11 @@ func (d *doctor) times(newest time.Time) {
 		wrong = true
 		d.failf(check, todo, "it says %s, but the database has a change of %s: it was set back, or was wrong then", show(d.now), show(newest))
 	}
-	for _, name := range []string{d.settings.Data, d.settings.Data + "-wal"} {
+	var files []string
+	if d.settings.Database == "" {
+		files = []string{d.settings.Data, d.settings.Data + "-wal"}
+	}
+	for _, name := range files {
 		if info, err := os.Stat(name); err == nil && info.ModTime().After(latest) {
 			wrong = true
 			d.failf(check, todo, "it says %s, but %s was written at %s", show(d.now), name, show(info.ModTime()))

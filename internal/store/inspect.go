@@ -18,6 +18,7 @@ type Inspection struct {
 	Schema     int64  // its version
 	MinProgram int64  // the oldest schema of a program that may use it; beyond Schema the rest is empty
 	Journal    string // how SQLite logs: wal, unless somebody changed it
+	Server     Server // of PostgreSQL
 	Users      int
 	// Ungoverned are some of the accounts that are flagged as without a Super
 	// Administrator, UngovernedTotal how many there are.
@@ -28,6 +29,16 @@ type Inspection struct {
 	Damage          []string   // what SQLite finds wrong with the file
 	Broken          []string   // references to rows that are not there: "memberships → users"
 	Unfinished      bool       // the time was up before the file was read
+}
+
+// Server is what a look at PostgreSQL's server found.
+type Server struct {
+	Version string
+	Synced  bool // what is committed is on its disk
+	// Private says that nobody on the way can read or change what is sent: it is
+	// encrypted, or never leaves the machine.
+	Private bool
+	Clock   time.Time
 }
 
 // HeldRole is a role and how many live members and invitations carry it.
@@ -115,32 +126,46 @@ func inspect(ctx context.Context, path string, how url.Values, options InspectOp
 	if found.MinProgram > Schema {
 		return found, nil
 	}
-	for _, read := range []func(context.Context, *sql.DB, *Inspection) error{
-		inspectSettings, inspectUngoverned, func(ctx context.Context, db *sql.DB, found *Inspection) error {
-			return inspectRoles(ctx, db, found, options.Now)
-		},
-	} {
-		if err := read(ctx, db, &found); err != nil {
-			return found, fmt.Errorf("look at the database: %w", sqliteError(err))
-		}
+	err = inspectRows(ctx, db, &found, options.Now)
+	if err == nil {
+		err = db.QueryRowContext(ctx, `PRAGMA journal_mode`).Scan(&found.Journal)
+	}
+	if err != nil {
+		return found, fmt.Errorf("look at the database: %w", sqliteError(err))
 	}
 	return found, inspectFile(ctx, db, &found, options)
 }
 
-// inspectSettings reads what is one row for the whole database. The audit row
+// querier reads: a handle, or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// inspectRows is what every engine is asked alike.
+func inspectRows(ctx context.Context, db querier, found *Inspection, now time.Time) error {
+	if err := inspectTotals(ctx, db, found); err != nil {
+		return err
+	}
+	if err := inspectUngoverned(ctx, db, found); err != nil {
+		return err
+	}
+	return inspectRoles(ctx, db, found, now)
+}
+
+// inspectTotals reads what is one row for the whole database. The audit row
 // of every change has its time; the last one need not be the latest, since a
 // clock may have been set back.
-func inspectSettings(ctx context.Context, db *sql.DB, found *Inspection) error {
+func inspectTotals(ctx context.Context, db querier, found *Inspection) error {
 	//nolint:wrapcheck // wrapped by the caller
 	return db.QueryRowContext(ctx, `SELECT (SELECT n FROM totals WHERE name = 'users'),
-		(SELECT max(at) FROM (SELECT at FROM audit ORDER BY seq DESC LIMIT 1000)),
-		(SELECT count(*) FROM accounts WHERE needs_super_admin = 1 AND deleted_on = 0),
-		journal_mode FROM pragma_journal_mode`).
-		Scan((*count)(&found.Users), (*stamp)(&found.Newest), (*count)(&found.UngovernedTotal), &found.Journal)
+		(SELECT max(at) FROM (SELECT at FROM audit ORDER BY seq DESC LIMIT 1000) latest),
+		(SELECT count(*) FROM accounts WHERE needs_super_admin = 1 AND deleted_on = 0)`).
+		Scan((*count)(&found.Users), (*stamp)(&found.Newest), (*count)(&found.UngovernedTotal))
 }
 
 // eachRow hands over the rows of a query.
-func eachRow(ctx context.Context, db *sql.DB, query string, args []any, each func(row) error) (err error) {
+func eachRow(ctx context.Context, db querier, query string, args []any, each func(row) error) (err error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err //nolint:wrapcheck // wrapped by the caller
@@ -154,7 +179,7 @@ func eachRow(ctx context.Context, db *sql.DB, query string, args []any, each fun
 	return rows.Err() //nolint:wrapcheck // wrapped by the caller
 }
 
-func inspectUngoverned(ctx context.Context, db *sql.DB, found *Inspection) error {
+func inspectUngoverned(ctx context.Context, db querier, found *Inspection) error {
 	return eachRow(ctx, db, `SELECT id, name FROM accounts WHERE needs_super_admin = 1 AND deleted_on = 0 ORDER BY name, id LIMIT 10`, nil,
 		func(r row) error {
 			var account iam.Account
@@ -165,7 +190,7 @@ func inspectUngoverned(ctx context.Context, db *sql.DB, found *Inspection) error
 }
 
 // inspectRoles counts holders as RoleHolders does.
-func inspectRoles(ctx context.Context, db *sql.DB, found *Inspection, now time.Time) error {
+func inspectRoles(ctx context.Context, db querier, found *Inspection, now time.Time) error {
 	return eachRow(ctx, db, `SELECT r.id, r.name, (SELECT count(*) FROM memberships m WHERE m.roles LIKE '%' || r.id || '%'
 			AND (m.status = 'accepted' OR (m.status = 'pending' AND (m.expires_on = 0 OR m.expires_on > $1))))
 		FROM roles r WHERE r.origin = $2 AND r.dropped_on = 0 ORDER BY r.name, r.id`, []any{toMicros(now), iam.OriginFile},
