@@ -8,7 +8,7 @@ FUZZTIME  ?= 10s
 TOOLS     := bin/tools
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt fuzz vuln check bench tidy clean
+.PHONY: help run build test lint fmt fuzz vuln check bench peers tidy clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
@@ -39,6 +39,9 @@ check: lint test fuzz vuln ## Everything a change must pass: lint, test, fuzz, v
 
 bench: ## Measure a million rows next to the floor of the machine; BENCHFLAGS='-rows 10000 -time 1s' takes less
 	@go run ./test/bench $(BENCHFLAGS)
+
+peers: ## Run the races and the load of docs/comparison.md against better-auth and PocketBase too; needs node, npm and a C++ compiler
+	@go run ./test/bench peers $(PEERSFLAGS)
 
 tidy: ## Bring go.mod and go.sum of every module in line with the code
 	@for mod in $$(git ls-files --cached --others --exclude-standard go.mod '*/go.mod'); do \

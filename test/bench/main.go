@@ -42,6 +42,9 @@ func main() {
 }
 
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "peers" {
+		return peersCommand(ctx, args[1:], stdout, stderr)
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
