@@ -3,9 +3,10 @@ package main
 import "github.com/pocketbase/pocketbase/core"
 
 // Who asks is a member, or manages members, of the account that a record is of.
+// Back relations reach the members of that one account only.
 const (
-	asMember  = `(@collection.members:mine.account ?= account && @collection.members:mine.user ?= @request.auth.id)`
-	asManager = `(@collection.members:mine.account ?= account && @collection.members:mine.user ?= @request.auth.id && @collection.members:mine.role ?!= "member")`
+	asMember  = `account.members_via_account.user ?= @request.auth.id`
+	asManager = `(account.members_via_account.user ?= @request.auth.id && account.members_via_account.role ?!= "member")`
 )
 
 // Who answers is the one who was asked, and changes the status and no more.
@@ -14,7 +15,7 @@ const asInvited = `email = @request.auth.email && @request.auth.verified = true 
 	` && @request.body.role:isset = false && @request.body.invited_by:isset = false`
 
 // Who invited manages members still.
-const inviterManages = `(@collection.members:inviter.account ?= account && @collection.members:inviter.user ?= invited_by && @collection.members:inviter.role ?!= "member")`
+const inviterManages = `(account.members_via_account.user ?= invited_by && account.members_via_account.role ?!= "member")`
 
 // makeCollections makes those that an application with invitations needs,
 // beside users, which is there.

@@ -42,7 +42,9 @@ func refuseTwins(e *core.RecordRequestEvent) error {
 	if pending > 0 {
 		return e.BadRequestError("This address is invited already.", nil)
 	}
-	user, err := e.App.FindAuthRecordByEmail("users", email)
+	// FindAuthRecordByEmail reads all users: the index that PocketBase makes is of those with an address only.
+	user := &core.Record{}
+	err = e.App.RecordQuery("users").AndWhere(dbx.HashExp{"email": email}).AndWhere(dbx.NewExp("email != ''")).Limit(1).One(user)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // nobody has this address yet
 	}
