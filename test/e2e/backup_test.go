@@ -17,6 +17,7 @@ import (
 	"hither/test/disk"
 	"hither/test/harness"
 	"hither/test/load"
+	"hither/test/postgres"
 )
 
 // TestRestoreDrill backs up under a write load, kills the server, follows what
@@ -61,6 +62,45 @@ func TestRestoreDrill(t *testing.T) {
 		s.Client().As(load.Admin).OK(t, http.MethodPost, "/accounts/"+harness.ID(load.Account)+"/members",
 			object{"email": "later@example.com", "roles": []string{harness.MinimalAccess}})
 	}
+}
+
+// TestPostgresRestoreDrill does the same with the tools that `hither backup`
+// points to where the database is PostgreSQL's.
+func TestPostgresRestoreDrill(t *testing.T) {
+	t.Parallel()
+	cluster := postgres.Start(t, postgres.Options{})
+	data, empty := cluster.Create(t, "serving"), cluster.Create(t, "restored")
+	workers, seed := load.New(4)
+	harness.Run(t, data, "import", seed.Write(t))
+	s := harness.Open(t, data)
+	target := filepath.Join(t.TempDir(), "copy.dump")
+	_, pointer, code := harness.Try(t, data, "backup", target)
+	commands := regexp.MustCompile(`(?m)^  (pg_\w+) (.*)$`).FindAllStringSubmatch(pointer, -1)
+	if code != 1 || len(commands) != 2 {
+		t.Fatalf("hither backup on PostgreSQL: got exit code %d, %q, want two commands to use instead", code, pointer)
+	}
+	do := func(command []string, url string) {
+		t.Helper()
+		args := strings.Fields(strings.NewReplacer("URL", url, "FILE", target).Replace(command[2]))
+		if out, err := exec.CommandContext(t.Context(), cluster.Tool(command[1]), args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", command[0], err, out)
+		}
+	}
+	before := make([]map[string]disk.Row, len(workers))
+	load.Run(t, s, workers, 30, func() {
+		for i, w := range workers {
+			before[i] = w.Noted()
+		}
+		do(commands[0], data)
+		s.Kill(t)
+	})
+	do(commands[1], empty)
+	restored := disk.Read(t, empty)
+	for _, noted := range before {
+		checkCopy(t, restored, noted)
+	}
+	harness.Open(t, empty).Client().As(load.Admin).OK(t, http.MethodPost, "/accounts/"+harness.ID(load.Account)+"/members",
+		object{"email": "later@example.com", "roles": []string{harness.MinimalAccess}})
 }
 
 // checkCopy holds a copy to what was acknowledged before it was begun: each row

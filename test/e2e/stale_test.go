@@ -130,10 +130,12 @@ func TestNextRequestIsRefused(t *testing.T) {
 	seed := newSeed().Account("house", "owner@house.test")
 	employ(seed, "house", "member@house.test", manager)
 	s := newSite(t, seed)
-	other := harness.Open(t, s.Data)
+	other, third := harness.Open(t, s.Data), harness.Open(t, s.Data)
 	row := members("house") + "/" + rowID("house", "member@house.test")
 	owner, second := s.as("owner@house.test"), other.Client().As("owner@house.test")
-	clients := []harness.Client{s.as("member@house.test"), other.Client().As("member@house.test")}
+	clients := []harness.Client{
+		s.as("member@house.test"), other.Client().As("member@house.test"), third.Client().As("member@house.test"),
+	}
 	expect := func(what, read, write string) {
 		t.Helper()
 		for i, client := range clients {

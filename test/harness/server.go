@@ -40,6 +40,7 @@ type Server struct {
 	args      []string
 	env       []string
 	under     []string // a command that runs the binary
+	binary    string   // another one than Binary's
 	transport *http.Transport
 	process   *process
 	past      []*process
@@ -119,6 +120,9 @@ func (s *Server) Client() Client {
 // command starts must be the binary in its own place: signals go there.
 func (s *Server) Under(command ...string) { s.under = command }
 
+// Upgrade makes Start run another binary.
+func (s *Server) Upgrade(binary string) { s.binary = binary }
+
 // Start starts the process again after Stop or Kill, and waits until it serves.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
@@ -133,7 +137,11 @@ func (s *Server) TryStart(t testing.TB) error {
 	if s.process != nil {
 		t.Fatal("the server runs already")
 	}
-	line := append(append(slices.Clone(s.under), Binary(t)), s.args...)
+	binary := s.binary
+	if binary == "" {
+		binary = Binary(t)
+	}
+	line := append(append(slices.Clone(s.under), binary), s.args...)
 	p, err := start(line[0], s.env, line[1:])
 	if err != nil {
 		t.Fatal(err)

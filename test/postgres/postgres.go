@@ -13,6 +13,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -138,6 +139,9 @@ func (c *Cluster) Create(t testing.TB, name string) string {
 	}
 	return c.URL(name)
 }
+
+// Tool is the path of a program that comes with the server, pg_dump for one.
+func (c *Cluster) Tool(name string) string { return filepath.Join(c.bin, name) }
 
 // URL is that of one of the cluster's databases, for its owner.
 func (c *Cluster) URL(database string) string {
