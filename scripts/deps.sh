@@ -9,11 +9,28 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-# One row each: name, what proves that it is there, Debian packages, what is left out without it.
+# One row each: name, what proves that it is there, Debian packages, what is left out without it, and what must
+# happen before they are installed.
 things() {
 	thing race has_race 'gcc libc6-dev' 'the race detector (go test -race)'
 	thing strace has_strace strace 'power cuts and the crash matrix (test/fault)'
 	thing mounts has_mounts 'e2fsprogs mount' 'power cuts and full disks (test/fault); they also want root, the right to mount, and loop devices'
+	thing postgres has_postgres 'postgresql' 'every test on PostgreSQL' no_cluster
+}
+
+# has_postgres: a server of which tests can start a throw-away cluster; they look in the same places.
+has_postgres() {
+	# Unquoted on purpose: a pattern.
+	for bin in ${HITHER_TEST_POSTGRES_BIN:-/usr/lib/postgresql/*/bin}; do
+		[ -x "$bin/initdb" ] && [ -x "$bin/postgres" ] && return
+	done
+	return 1
+}
+
+# no_cluster: Debian's package would start a server for the whole machine, which no test wants.
+no_cluster() {
+	install postgresql-common &&
+		sed -i 's/^#* *create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
 }
 
 # has_race: cgo, which -race needs, can compile and link with the C compiler that go would call.
@@ -55,7 +72,7 @@ install() {
 	apt update && apt install -y --no-install-recommends "$@"
 }
 
-# thing NAME PROOF PACKAGES SKIPPED: what "has" asks for is answered, all else is brought in or bewailed.
+# thing NAME PROOF PACKAGES SKIPPED [BEFORE]: what "has" asks for is answered, all else is brought in or bewailed.
 thing() {
 	if [ -n "$asked" ]; then
 		[ "$asked" != "$1" ] && return
@@ -64,7 +81,7 @@ thing() {
 	fi
 	"$2" && return
 	# Unquoted on purpose: one word a package.
-	can_install && install $3 && "$2" && return
+	can_install && { [ -z "${5:-}" ] || "$5"; } && install $3 && "$2" && return
 	scripts/loud.sh "MISSING: $3" "LEFT OUT for it: $4" "(on Debian as root this script installs it; elsewhere please do)"
 }
 

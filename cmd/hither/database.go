@@ -25,6 +25,14 @@ func (d database) where() place { return place{file: d.Data, url: d.Database} }
 // place says where a database is: in a file, or where a URL says.
 type place struct{ file, url string }
 
+// String names the place without its secrets.
+func (p place) String() string {
+	if p.url != "" {
+		return store.PostgresPlace(p.url)
+	}
+	return p.file
+}
+
 // defaultFile is the default of --data, as its tag says: only another file
 // shows that somebody asked for one.
 const defaultFile = "./hither.db"
@@ -34,14 +42,6 @@ func (p place) check() error {
 		return usageError{"--data and --database can't be used together: each names the database (HITHER_DATA and HITHER_DATABASE count too)"}
 	}
 	return nil
-}
-
-// String names the place without its secrets.
-func (p place) String() string {
-	if p.url != "" {
-		return store.PostgresPlace(p.url)
-	}
-	return p.file
 }
 
 // opened is an open database and the use cases over it.

@@ -93,7 +93,8 @@ func (c *serveCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := c.syncRoles(ctx, db.service); err != nil {
 		return err
 	}
-	logger.Info("serving", "url", baseURL(scheme, c.Listen, public), "metrics", metricsURL, "data", c.where().String(), "version", buildInfo().Version)
+	logger.Info("serving", "url", baseURL(scheme, c.Listen, public), "metrics", metricsURL,
+		"data", c.where().String(), "version", buildInfo().Version)
 	warnEmpty(ctx, logger, db.service)
 	return newServer(db, options).Run(ctx, public, metrics)
 }

@@ -108,6 +108,7 @@ func TestFailureOf(t *testing.T) {
 		{"full", &iam.Error{Kind: iam.Unavailable, Message: "queue is full", Err: secret}, 503, 10503, unavailable(nil).notice.Message, ""},
 		{"canceled", fmt.Errorf("wait: %w", context.Canceled), 503, 10503, undecided(nil).notice.Message, ""},
 		{"too late", context.DeadlineExceeded, 503, 10503, undecided(nil).notice.Message, ""},
+		{"in doubt", &iam.Error{Kind: iam.Unavailable, Undecided: true}, 503, 10503, undecided(nil).notice.Message, ""},
 		{"no credentials", &auth.Error{Fault: auth.Missing}, 400, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers", ""},
 		{"malformed credentials", &auth.Error{Fault: auth.Malformed, Headers: []string{auth.KeyHeader}}, 400, 6003, "Invalid request headers", ""},
 		{"two users", &auth.Error{Fault: auth.Mixed}, 400, 6003, "Invalid request headers", ""},

@@ -27,7 +27,7 @@ import (
 //     an account that is locked, then totals.
 //
 // Where only the facts tell what should have been locked first, the closure
-// starts over. See docs/adr/0008.
+// starts over. See docs/adr/0011.
 
 // locks are what a transaction holds.
 type locks struct {

@@ -73,7 +73,7 @@ func OpenPostgres(ctx context.Context, url string, options Options) (_ *Store, e
 	s := &Store{
 		readers: postgresPool(db, postgresReaders), now: options.Now, closeHandles: db.Close,
 		// A reader's statements see one moment: READ COMMITTED would give each its own.
-		beginRead: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`,
+		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`,
 	}
 	s.writer = &transactor{
 		sessions: postgresPool(db, postgresWriters), begin: beginPostgres, newLocks: newLocks, roles: &s.roles,

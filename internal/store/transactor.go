@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -49,9 +50,10 @@ func (w *transactor) update(ctx context.Context, fn func(tx iam.Tx) error) error
 		return err
 	}
 	answer := make(chan error, 1) // buffered: the caller may be gone
+	//nolint:contextcheck // a transaction is on no caller's context
 	go func() {
 		defer w.sessions.give(session)
-		answer <- w.run(context.WithoutCancel(ctx), session, fn)
+		answer <- w.run(session, fn)
 		w.closures.Add(1)
 	}()
 	select {
@@ -73,10 +75,10 @@ type attempt struct {
 }
 
 // run runs fn until it is decided.
-func (w *transactor) run(ctx context.Context, session *sqlSession, fn func(tx iam.Tx) error) error {
+func (w *transactor) run(session *sqlSession, fn func(tx iam.Tx) error) error {
 	var next attempt
 	for try := 1; ; try++ {
-		err, again := w.once(ctx, session, fn, &next)
+		err, again := w.once(session, fn, &next)
 		if !again {
 			return err
 		}
@@ -93,8 +95,8 @@ func (w *transactor) run(ctx context.Context, session *sqlSession, fn func(tx ia
 // took place, and err says why.
 //
 //nolint:revive // the error is what a caller looks at; again only says what to do about it
-func (w *transactor) once(ctx context.Context, session *sqlSession, fn func(tx iam.Tx) error, next *attempt) (err error, again bool) {
-	if err := session.ready(ctx); err != nil {
+func (w *transactor) once(session *sqlSession, fn func(tx iam.Tx) error, next *attempt) (err error, again bool) {
+	if err := session.ready(context.Background()); err != nil {
 		return err, false
 	}
 	if err := w.begin(session, next.rolesAlone); err != nil {
@@ -117,7 +119,7 @@ func (w *transactor) once(ctx context.Context, session *sqlSession, fn func(tx i
 		w.commits.Add(1)
 		return nil, false
 	case session.broken:
-		return w.resolve(ctx, session, t, err)
+		return w.resolve(session, t, err)
 	default: // the server is there and says that it did not
 		rollback(session)
 		return fmt.Errorf("commit: %w", err), errors.Is(err, errMet)
@@ -151,11 +153,11 @@ func rollback(session *sqlSession) { _, _ = session.exec(`ROLLBACK`) }
 // connection: it is never guessed.
 //
 //nolint:revive // as in once
-func (w *transactor) resolve(ctx context.Context, session *sqlSession, t *tx, lost error) (err error, again bool) {
+func (w *transactor) resolve(session *sqlSession, t *tx, lost error) (err error, again bool) {
 	if !t.watch.wrote {
 		return nil, false // there was nothing to commit
 	}
-	found, err := w.tookPlace(ctx, session, t.operation)
+	found, err := w.tookPlace(session, t.operation)
 	w.logger.Warn("the connection was lost during a commit; its outcome was looked up",
 		slog.String("operation", t.operation), slog.Bool("took_place", found), slog.Any("lost", lost), slog.Any("error", err))
 	switch {
@@ -172,12 +174,12 @@ func (w *transactor) resolve(ctx context.Context, session *sqlSession, t *tx, lo
 }
 
 // tookPlace asks until it is told or patience is at an end.
-func (w *transactor) tookPlace(ctx context.Context, session *sqlSession, operation string) (bool, error) {
+func (w *transactor) tookPlace(session *sqlSession, operation string) (bool, error) {
 	if operation == "" {
 		return false, errors.New("the transaction recorded no operation")
 	}
 	for try, start := 1, time.Now(); ; try++ {
-		found, err := lookUp(ctx, session, operation)
+		found, err := lookUp(session, operation)
 		if err == nil || time.Since(start) > w.patience {
 			return found, err
 		}
@@ -190,8 +192,8 @@ func (w *transactor) tookPlace(ctx context.Context, session *sqlSession, operati
 // that still has the same row in hand, because the server has not noticed yet
 // that the connection is gone, or is at the commit: so whichever answer comes,
 // nothing can change it any more. A mere SELECT could miss a commit under way.
-func lookUp(ctx context.Context, session *sqlSession, operation string) (bool, error) {
-	if err := session.ready(ctx); err != nil {
+func lookUp(session *sqlSession, operation string) (bool, error) {
+	if err := session.ready(context.Background()); err != nil {
 		return false, err
 	}
 	if _, err := session.exec(postgresBegin); err != nil {
@@ -211,9 +213,10 @@ func lookUp(ctx context.Context, session *sqlSession, operation string) (bool, e
 // it, so that those who met don't meet again.
 func pause(try int) {
 	longest := min(minPause<<min(try, 16), maxPause)
-	var random [8]byte
+	var random [4]byte
 	_, _ = rand.Read(random[:]) // never fails
-	time.Sleep(time.Duration(binary.LittleEndian.Uint64(random[:]) % uint64(longest)))
+	part := float64(binary.LittleEndian.Uint32(random[:])) / math.MaxUint32
+	time.Sleep(time.Duration(part * float64(longest)))
 }
 
 func (w *transactor) stats() Stats {

@@ -3,10 +3,12 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -26,6 +28,8 @@ const User = "hither"
 type Options struct {
 	// CertFile and KeyFile turn TLS on.
 	CertFile, KeyFile string
+	// Password is the owner's; "" draws one.
+	Password string
 	// Settings are more of the server's.
 	Settings map[string]string
 }
@@ -76,7 +80,10 @@ func start(options Options) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{bin: folder, Password: newPassword()}
+	c := &Cluster{bin: folder, Password: options.Password}
+	if c.Password == "" {
+		c.Password = rand.Text()
+	}
 	if c.folder, err = os.MkdirTemp("", "hither-postgres-"); err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
@@ -97,73 +104,6 @@ func start(options Options) (_ *Cluster, err error) {
 	return c, c.Start()
 }
 
-func (c *Cluster) data() string { return filepath.Join(c.folder, "data") }
-
-// initialize makes the files of the cluster.
-func (c *Cluster) initialize(options Options) error {
-	password := filepath.Join(c.folder, "password")
-	if err := c.write(password, c.Password); err != nil {
-		return err
-	}
-	// md5 proves the password as well as SCRAM does, and takes no time: tests
-	// connect a thousand times.
-	err := c.run("initdb", "--pgdata="+c.data(), "--username="+User, "--pwfile="+password, "--auth=md5",
-		"--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync")
-	if err != nil {
-		return err
-	}
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	c.Address = net.JoinHostPort("127.0.0.1", port)
-	settings := map[string]string{
-		"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": "200",
-		"shared_buffers": "64MB", "logging_collector": "off",
-		// A server that comes up again must not wait for a checkpoint that is spread out.
-		"checkpoint_completion_target": "0.1",
-	}
-	if options.CertFile != "" {
-		for from, to := range map[string]string{options.CertFile: "server.crt", options.KeyFile: "server.key"} {
-			content, err := os.ReadFile(from)
-			if err != nil {
-				return fmt.Errorf("TLS: %w", err)
-			}
-			if err := c.write(filepath.Join(c.folder, to), string(content)); err != nil {
-				return err
-			}
-		}
-		settings["ssl"] = "on"
-		settings["ssl_cert_file"], settings["ssl_key_file"] = filepath.Join(c.folder, "server.crt"), filepath.Join(c.folder, "server.key")
-	}
-	for name, value := range options.Settings {
-		settings[name] = value
-	}
-	var text bytes.Buffer
-	for name, value := range settings {
-		fmt.Fprintf(&text, "%s = '%s'\n", name, value)
-	}
-	return c.write(filepath.Join(c.data(), "postgresql.auto.conf"), text.String())
-}
-
-// write makes a file that only the server's user can read.
-func (c *Cluster) write(path, content string) error {
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		return fmt.Errorf("set up PostgreSQL: %w", err)
-	}
-	return own(path)
-}
-
-// freePort is one that nobody listens on.
-func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it doesn't wait
-	if err != nil {
-		return "", fmt.Errorf("find a port: %w", err)
-	}
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, errors.Join(err, listener.Close())
-}
-
 // Start starts the server, and returns when it takes connections. After Kill
 // it waits for the last of the old server's children to notice.
 func (c *Cluster) Start() error {
@@ -176,6 +116,12 @@ func (c *Cluster) Start() error {
 		}
 	}
 }
+
+// Stop ends the server in an orderly way, and its connections with it.
+func (c *Cluster) Stop() error { return c.signal(syscall.SIGINT) }
+
+// Kill kills the postmaster as a crash would. Its children end when they notice.
+func (c *Cluster) Kill() error { return c.signal(syscall.SIGKILL) }
 
 var errExited = errors.New("the server ended at once")
 
@@ -233,11 +179,60 @@ const (
 
 func (c *Cluster) log() string { return filepath.Join(c.folder, "log") }
 
-// Stop ends the server in an orderly way, and its connections with it.
-func (c *Cluster) Stop() error { return c.signal(syscall.SIGINT) }
+func (c *Cluster) data() string { return filepath.Join(c.folder, "data") }
 
-// Kill kills the postmaster as a crash would. Its children end when they notice.
-func (c *Cluster) Kill() error { return c.signal(syscall.SIGKILL) }
+// initialize makes the files of the cluster.
+func (c *Cluster) initialize(options Options) error {
+	password := filepath.Join(c.folder, "password")
+	if err := c.write(password, c.Password); err != nil {
+		return err
+	}
+	// md5 proves the password as well as SCRAM does, and takes no time: tests
+	// connect a thousand times.
+	err := c.run("initdb", "--pgdata="+c.data(), "--username="+User, "--pwfile="+password, "--auth=md5",
+		"--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions", "--no-sync")
+	if err != nil {
+		return err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	c.Address = net.JoinHostPort("127.0.0.1", port)
+	settings := map[string]string{
+		"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": "200",
+		"shared_buffers": "64MB", "logging_collector": "off",
+		// A server that comes up again must not wait for a checkpoint that is spread out.
+		"checkpoint_completion_target": "0.1",
+	}
+	if options.CertFile != "" {
+		for from, to := range map[string]string{options.CertFile: "server.crt", options.KeyFile: "server.key"} {
+			content, err := os.ReadFile(from)
+			if err != nil {
+				return fmt.Errorf("TLS: %w", err)
+			}
+			if err := c.write(filepath.Join(c.folder, to), string(content)); err != nil {
+				return err
+			}
+		}
+		settings["ssl"] = "on"
+		settings["ssl_cert_file"], settings["ssl_key_file"] = filepath.Join(c.folder, "server.crt"), filepath.Join(c.folder, "server.key")
+	}
+	maps.Copy(settings, options.Settings)
+	var text bytes.Buffer
+	for name, value := range settings {
+		fmt.Fprintf(&text, "%s = '%s'\n", name, value)
+	}
+	return c.write(filepath.Join(c.data(), "postgresql.auto.conf"), text.String())
+}
+
+// write makes a file that only the server's user can read.
+func (c *Cluster) write(path, content string) error {
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		return fmt.Errorf("set up PostgreSQL: %w", err)
+	}
+	return own(path)
+}
 
 func (c *Cluster) signal(signal syscall.Signal) error {
 	if err := c.server.Signal(signal); err != nil {
@@ -258,11 +253,21 @@ func (c *Cluster) run(program string, args ...string) error {
 // command is one of the server's programs, for a user that it accepts. It is
 // on no context: a server outlives the test that started it.
 func (c *Cluster) command(program string, args ...string) *exec.Cmd {
-	command := exec.Command(filepath.Join(c.bin, program), args...) //nolint:gosec,noctx // see above
+	command := exec.Command(filepath.Join(c.bin, program), args...)
 	command.Dir = c.folder
 	command.SysProcAttr = asUser()
 	command.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	return command
+}
+
+// freePort is one that nobody listens on.
+func freePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a port: %w", err)
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, errors.Join(err, listener.Close())
 }
 
 // reap starts a shell that waits for the end of this process, or for end, and
@@ -277,7 +282,7 @@ func (c *Cluster) reap() error {
 			while kill -0 "$pid" 2>/dev/null && [ $n -lt 100 ]; do sleep 0.1; n=$((n + 1)); done
 		fi
 		rm -rf "$1"`
-	command := exec.Command("sh", "-c", script, "sh", c.folder) //nolint:noctx // it outlives this process on purpose
+	command := exec.Command("sh", "-c", script, "sh", c.folder)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err := command.StdinPipe()
 	if err != nil {

@@ -9,7 +9,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"net/url"
@@ -100,7 +99,7 @@ func (p *pooled) give(ctx context.Context, name string) error {
 		return fmt.Errorf("open: %w", err)
 	}
 	defer func() { _ = db.Close() }()
-	for _, statement := range []string{`DROP SCHEMA public CASCADE`, `CREATE SCHEMA public`} {
+	for _, statement := range []string{`DROP SCHEMA IF EXISTS public CASCADE`, `CREATE SCHEMA public`} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
@@ -127,7 +126,8 @@ func Start(t testing.TB, options Options) *Cluster {
 // Create makes one more database in the cluster and returns its URL.
 func (c *Cluster) Create(t testing.TB, name string) string {
 	t.Helper()
-	admin, err := sql.Open("pgx", c.URL("postgres"))
+	// Whatever the cluster's settings say to others.
+	admin, err := sql.Open("pgx", c.URL("postgres")+"&default_transaction_read_only=off")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,5 +149,3 @@ func (c *Cluster) URL(database string) string {
 	u.RawQuery = "sslmode=disable"
 	return u.String()
 }
-
-func newPassword() string { return rand.Text() }

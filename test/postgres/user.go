@@ -32,7 +32,7 @@ func unprivileged() (uid, gid int, needed bool) {
 func asUser() *syscall.SysProcAttr {
 	attributes := &syscall.SysProcAttr{Setpgid: true} // ^C is for the test
 	if uid, gid, needed := unprivileged(); needed {
-		attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // ids of users
+		attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
 	return attributes
 }
