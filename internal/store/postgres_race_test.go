@@ -124,13 +124,20 @@ const waiters = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_d
 // eventually waits until something holds; it fails the test where it never does.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
+	if !await(holds) {
+		t.Fatalf("waited in vain for: %s", what)
+	}
+}
+
+func await(holds func() bool) bool {
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); <-ticker.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for: %s", what)
+			return false
 		}
 	}
+	return true
 }
 
 // race is two use cases that would do harm if both read their facts before
@@ -144,35 +151,62 @@ type race struct {
 }
 
 // run has the two meet: each waits between facts and writes until the other is
-// there too, or is seen to wait for a lock.
+// there too, or is seen to wait for a lock. Then one writes first, and holds its
+// commit back until the other is done, or waits.
 func (w *world) run(r race) {
 	w.Helper()
-	arrived, release := make(chan int, 64), make(chan struct{})
+	arrived, wrote, done := make(chan int, 64), make(chan struct{}), make(chan struct{})
+	written := sync.OnceFunc(func() { close(wrote) })
+	release := []chan struct{}{make(chan struct{}), make(chan struct{})}
 	var wg sync.WaitGroup
 	for i, fn := range []func(tx iam.Tx, pause func()) error{r.one, r.other} {
 		wg.Go(func() {
 			err := w.store.Update(w.Context(), func(tx iam.Tx) error {
-				return fn(tx, func() {
+				err := fn(tx, func() {
 					arrived <- i
-					<-release
+					<-release[i]
 				})
+				if i == 0 {
+					written()
+				}
+				if i == 0 && !await(func() bool { return isClosed(done) || w.number(waiters) > 0 }) {
+					w.Error("the other closure neither waits nor ends")
+				}
+				return err
 			})
+			if i == 1 {
+				close(done)
+			}
 			if err != nil && !errors.Is(err, errRefusedByRule) && !errors.Is(err, iam.ErrStale) {
 				w.Errorf("closure %d: %v", i, err)
 			}
 		})
 	}
-	first := <-arrived
+	first, both := <-arrived, false
 	eventually(w, "the other closure", func() bool {
 		select {
 		case i := <-arrived:
-			return i != first
+			both = i != first
+			return both
 		default:
 			return w.number(waiters) > 0
 		}
 	})
-	close(release)
+	close(release[0])
+	if both {
+		<-wrote
+	}
+	close(release[1])
 	wg.Wait()
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 var errRefusedByRule = errors.New("refused by a rule")
