@@ -183,7 +183,7 @@ func (w *world) run(r race) {
 		})
 	}
 	first, both := <-arrived, false
-	eventually(w, "the other closure", func() bool {
+	met := await(func() bool {
 		select {
 		case i := <-arrived:
 			both = i != first
@@ -192,6 +192,9 @@ func (w *world) run(r race) {
 			return w.number(waiters) > 0
 		}
 	})
+	if !met {
+		w.Error("the other closure neither comes nor waits")
+	}
 	close(release[0])
 	if both {
 		<-wrote
