@@ -58,12 +58,12 @@ func (s *statements) learn(store *Store) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	store.writer.close()
-	sessions := []*sqlSession{store.writer.(*writer).session}
+	sessions := []connection{store.writer.(*writer).session}
 	for range cap(store.readers.free) {
 		sessions = append(sessions, <-store.readers.free)
 	}
 	for _, session := range sessions {
-		for text := range session.prepared {
+		for text := range session.(*nativeSession).prepared {
 			s.texts[text] = true
 		}
 	}
@@ -95,7 +95,7 @@ func (s *statements) check(t *testing.T) {
 }
 
 // openFresh is a connection to an empty database.
-func openFresh(t *testing.T) *sqlSession {
+func openFresh(t *testing.T) connection {
 	t.Helper()
 	s, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "plans.db"), Options{})
 	if err != nil {
@@ -112,23 +112,26 @@ func openFresh(t *testing.T) *sqlSession {
 	return session
 }
 
-func explain(t *testing.T, session *sqlSession, text string) []string {
+func explain(t *testing.T, session session, statement string) []string {
 	t.Helper()
 	var plan []string
-	args := make([]any, strings.Count(text, "$"))
-	err := session.query("EXPLAIN QUERY PLAN "+text, args, func(r row) error {
+	var args []any
+	for strings.Contains(statement, fmt.Sprintf("$%d", len(args)+1)) {
+		args = append(args, nil)
+	}
+	err := session.query("EXPLAIN QUERY PLAN "+statement, args, func(r row) error {
 		var (
-			id, parent, unused int
+			id, parent, unused number
 			detail             string
 		)
-		if err := r.Scan(&id, &parent, &unused, &detail); err != nil {
+		if err := r.Scan(&id, &parent, &unused, (*text)(&detail)); err != nil {
 			return fmt.Errorf("scan plan: %w", err)
 		}
 		plan = append(plan, detail)
 		return nil
 	})
 	if err != nil {
-		t.Errorf("explain %s: %v", text, err)
+		t.Errorf("explain %s: %v", statement, err)
 	}
 	return plan
 }

@@ -5,48 +5,49 @@ import (
 	"fmt"
 )
 
-// pool holds sessions. Who takes one has it for itself and gives it back.
-type pool struct {
-	free   chan *sqlSession
+// pool holds connections. Who takes one has it for itself and gives it back.
+type pool[C connection] struct {
+	free   chan C
 	closed chan struct{}
 }
 
-func newPool(sessions []*sqlSession) *pool {
-	p := &pool{free: make(chan *sqlSession, len(sessions)), closed: make(chan struct{})}
+func newPool[C connection](sessions []C) *pool[C] {
+	p := &pool[C]{free: make(chan C, len(sessions)), closed: make(chan struct{})}
 	for _, s := range sessions {
 		p.free <- s
 	}
 	return p
 }
 
-func (p *pool) take(ctx context.Context) (*sqlSession, error) {
+func (p *pool[C]) take(ctx context.Context) (C, error) {
+	var none C
 	if err := ctx.Err(); err != nil {
-		return nil, err //nolint:wrapcheck // the caller's own context
+		return none, err //nolint:wrapcheck // the caller's own context
 	}
 	select {
 	case s := <-p.free:
 		return s, nil
 	case <-ctx.Done():
-		return nil, ctx.Err() //nolint:wrapcheck // the caller's own context
+		return none, ctx.Err() //nolint:wrapcheck // the caller's own context
 	case <-p.closed:
-		return nil, errClosed()
+		return none, errClosed()
 	}
 }
 
 // ready takes a session that has a connection.
-func (p *pool) ready(ctx context.Context) (*sqlSession, error) {
+func (p *pool[C]) ready(ctx context.Context) (C, error) {
 	s, err := p.take(ctx)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	if err := s.ready(ctx); err != nil {
 		p.give(s)
-		return nil, err
+		return s, err
 	}
 	return s, nil
 }
 
-func (p *pool) isClosed() bool {
+func (p *pool[C]) isClosed() bool {
 	select {
 	case <-p.closed:
 		return true
@@ -55,10 +56,10 @@ func (p *pool) isClosed() bool {
 	}
 }
 
-func (p *pool) give(s *sqlSession) { p.free <- s }
+func (p *pool[C]) give(s C) { p.free <- s }
 
 // close waits for the sessions that are out and ends every connection.
-func (p *pool) close() {
+func (p *pool[C]) close() {
 	close(p.closed)
 	for range cap(p.free) {
 		// Nothing is under way in it that could be lost by how it ends.
@@ -98,7 +99,7 @@ func read[T any](ctx context.Context, s *Store, fn func(v *view) (T, error)) (T,
 		switch {
 		case err == nil:
 			return result, nil
-		case session.broken && !revived:
+		case session.lost() && !revived:
 			revived = true
 			if err := session.ready(ctx); err != nil {
 				return zero, err

@@ -71,12 +71,12 @@ func OpenPostgres(ctx context.Context, url string, options Options) (_ *Store, e
 		return nil, err
 	}
 	s := &Store{
-		readers: postgresPool(db, postgresReaders), now: options.Now, closeHandles: db.Close,
+		readers: newPool(many(postgresReaders, func() connection { return postgresSession(db) })), now: options.Now, closeHandles: db.Close,
 		// A reader's statements see one moment: READ COMMITTED would give each its own.
 		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`,
 	}
 	s.writer = &transactor{
-		sessions: postgresPool(db, postgresWriters), begin: beginPostgres, newLocks: newLocks, roles: &s.roles,
+		sessions: newPool(many(postgresWriters, func() *sqlSession { return postgresSession(db) })), begin: beginPostgres, newLocks: newLocks, roles: &s.roles,
 		now: options.Now, logger: options.Logger, patience: commitPatience,
 	}
 	return s, nil
@@ -218,12 +218,17 @@ func (c patientConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p) //nolint:wrapcheck // as the connection's own
 }
 
-func postgresPool(db *sql.DB, size int) *pool {
-	sessions := make([]*sqlSession, size)
-	for i := range sessions {
-		sessions[i] = newDialedSession(db.Conn, postgresError, postgresDead)
+func postgresSession(db *sql.DB) *sqlSession {
+	return newSQLSession(db.Conn, postgresError, postgresDead)
+}
+
+// many are n new ones.
+func many[C any](n int, fresh func() C) []C {
+	all := make([]C, n)
+	for i := range all {
+		all[i] = fresh()
 	}
-	return newPool(sessions)
+	return all
 }
 
 // beginPostgres opens a transaction and locks the roles, in one round trip:

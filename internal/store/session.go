@@ -27,6 +27,17 @@ type session interface {
 	exec(text string, args ...any) (int64, error)
 }
 
+// connection is a session with what it holds.
+type connection interface {
+	session
+	// ready connects anew where the connection was lost. Only whoever begins
+	// something may call it.
+	ready(ctx context.Context) error
+	// lost says that the connection ended: nothing works before ready.
+	lost() bool
+	close() error
+}
+
 // row is what a statement gave, for the time of one callback.
 type row interface {
 	Scan(dest ...any) error
@@ -50,33 +61,25 @@ func one(s session, text string, args []any, dest ...any) error {
 // of them must not fill the memory.
 const maxPrepared = 120
 
-// sqlSession is a session over a connection of database/sql.
+// sqlSession is a session over a connection of database/sql, to an engine behind
+// a network: it connects when it is first used, and anew where its connection
+// broke.
 type sqlSession struct {
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt // by text
+	dial     func(ctx context.Context) (*sql.Conn, error)
 	// classify turns an engine's error into what the store promises.
 	classify func(error) error
-
-	// What an engine behind a network has besides; a file's connection lasts.
-	dial func(ctx context.Context) (*sql.Conn, error)
-	dead func(conn *sql.Conn, err error) bool // whether err ended the connection
+	dead     func(conn *sql.Conn, err error) bool // whether err ended the connection
 	// broken asks ready for another connection. Until then all fails: what
 	// stood in the old one's transaction must not go on outside of it.
 	broken bool
 }
 
-func newSQLSession(conn *sql.Conn, classify func(error) error) *sqlSession {
-	return &sqlSession{conn: conn, prepared: make(map[string]*sql.Stmt), classify: classify}
-}
-
-// newDialedSession is a session that connects when it is first used, and anew
-// where its connection broke.
-func newDialedSession(
+func newSQLSession(
 	dial func(ctx context.Context) (*sql.Conn, error), classify func(error) error, dead func(*sql.Conn, error) bool,
 ) *sqlSession {
-	s := newSQLSession(nil, classify)
-	s.dial, s.dead, s.broken = dial, dead, true
-	return s
+	return &sqlSession{prepared: make(map[string]*sql.Stmt), dial: dial, classify: classify, dead: dead, broken: true}
 }
 
 // ready makes sure that there is a connection, as far as the last statement
@@ -99,9 +102,11 @@ func (s *sqlSession) ready(ctx context.Context) error {
 	return nil
 }
 
+func (s *sqlSession) lost() bool { return s.broken }
+
 // failed is what a driver's error means, to the session too.
 func (s *sqlSession) failed(err error) error {
-	if s.dead != nil && s.dead(s.conn, err) {
+	if s.dead(s.conn, err) {
 		s.broken = true
 	}
 	return s.classify(err)

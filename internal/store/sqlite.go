@@ -35,38 +35,36 @@ func OpenSQLite(ctx context.Context, path string, options Options) (_ *Store, er
 	if err := createSQLite(path); err != nil {
 		return nil, err
 	}
-	writing, err := sqliteHandle(path, options.busyTimeout, false)
+	db, err := sqliteHandle(path, options.busyTimeout)
 	if err != nil {
 		return nil, err
 	}
-	reading, err := sqliteHandle(path, options.busyTimeout, true)
-	if err != nil {
-		return nil, err
-	}
-	closeHandles := func() error { return errors.Join(reading.Close(), writing.Close()) }
+	var opened []connection
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("open %s: %w", path, err), closeHandles())
+			err = fmt.Errorf("open %s: %w", path, err)
+			for _, one := range opened {
+				err = errors.Join(err, one.close())
+			}
+			err = errors.Join(err, db.Close())
 		}
 	}()
-	if err := migrateSQLite(ctx, writing); err != nil {
+	if err := migrateSQLite(ctx, db); err != nil {
 		return nil, err
 	}
-	writingConn, err := writing.Conn(ctx)
-	if err != nil {
-		return nil, sqliteError(err)
-	}
-	sessions := make([]*sqlSession, max(minReaders, runtime.NumCPU()))
-	for i := range sessions {
-		conn, err := reading.Conn(ctx)
-		if err != nil {
-			return nil, sqliteError(err)
+	for i := range 1 + max(minReaders, runtime.NumCPU()) {
+		pragmas := everyPragma()
+		if i > 0 {
+			pragmas = readerPragmas()
 		}
-		sessions[i] = newSQLSession(conn, sqliteError)
+		one, err := openNative(sqliteURI(path), options.busyTimeout, pragmas...)
+		if err != nil {
+			return nil, err
+		}
+		opened = append(opened, one)
 	}
-	s := &Store{readers: newPool(sessions), now: options.Now, beginRead: `BEGIN`, closeHandles: closeHandles}
-	//nolint:contextcheck // the writer outlives whoever opened the store
-	s.writer = startWriter(newSQLSession(writingConn, sqliteError), &s.roles, options)
+	s := &Store{readers: newPool(opened[1:]), now: options.Now, beginRead: `BEGIN`, closeHandles: db.Close}
+	s.writer = startWriter(opened[0], &s.roles, options)
 	return s, nil
 }
 
@@ -90,11 +88,9 @@ func createSQLite(path string) error {
 	return nil
 }
 
-// sqliteHandle names the file and the pragmas of its connections. Write-ahead
-// logging lets readers go on while one writes; FULL makes a commit wait until
-// it would survive a power cut, without which an acknowledged answer may be
-// lost. Transactions of migrations begin immediate too.
-func sqliteHandle(path string, busy time.Duration, readOnly bool) (*sql.DB, error) {
+// sqliteHandle is for migrations, with the pragmas of every other connection.
+// Transactions begin immediate here too.
+func sqliteHandle(path string, busy time.Duration) (*sql.DB, error) {
 	query := url.Values{
 		"_busy_timeout": {strconv.FormatInt(busy.Milliseconds(), 10)},
 		"_journal_mode": {"WAL"},
@@ -103,34 +99,66 @@ func sqliteHandle(path string, busy time.Duration, readOnly bool) (*sql.DB, erro
 		"_txlock":       {"immediate"},
 		"_dqs":          {"0"},
 		"_defensive":    {"1"},
-		// What savepoints remember to roll back to stays in memory.
-		"_pragma": {"temp_store(memory)"},
+		"_pragma":       {"temp_store(memory)"},
 	}
-	if readOnly {
-		query.Set("_query_only", "on")
-	}
-	connector, err := sqlite.NewConnector("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode())
+	connector, err := sqlite.NewConnector(sqliteURI(path) + "?" + query.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return sql.OpenDB(connector), nil
 }
 
+// sqliteURI names the file to SQLite.
+func sqliteURI(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
+
+// everyPragma is what each connection of the store has. Write-ahead logging
+// lets readers go on while one writes; FULL makes a commit wait until it would
+// survive a power cut, without which an acknowledged answer may be lost. What
+// savepoints remember to roll back to stays in memory.
+func everyPragma() []string {
+	return []string{"journal_mode=WAL", "synchronous=FULL", "foreign_keys=on", "temp_store=memory"}
+}
+
+// readerPragmas are those of a connection that only reads. It sees the file as
+// memory: of a million rows hardly one is in the two megabytes that a connection
+// caches, and to copy each page by a call of its own was a third of what reading
+// an invitation takes; a cache that holds enough would be a multiple of the
+// memory that we want to use. The price: where the disk cannot give a page the
+// process ends (SIGBUS) instead of answering 500. What was acknowledged is on
+// disk by then. The writer, which meets a full or failing disk first, sees the
+// file by calls, and every error of theirs.
+func readerPragmas() []string {
+	const most = 1 << 40 // SQLite takes as much as it was built for
+	return append(everyPragma(), "query_only=on", "mmap_size="+strconv.Itoa(most))
+}
+
+// sqliteCode is the code of SQLite's that err carries.
+func sqliteCode(err error) (int, bool) {
+	if failure, ok := errors.AsType[*nativeError](err); ok {
+		return failure.code, true
+	}
+	failure, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return 0, false
+	}
+	return failure.Code(), true
+}
+
 // sqliteError says in the store's words what SQLite's codes mean. What is not
 // named here is a defect of ours, and stays as it is.
 func sqliteError(err error) error {
-	var failure *sqlite.Error
-	if !errors.As(err, &failure) {
+	code, ok := sqliteCode(err)
+	if !ok {
 		return err
 	}
-	switch failure.Code() {
+	switch code {
 	case codes.SQLITE_CONSTRAINT_UNIQUE, codes.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return fmt.Errorf("%w: %w", iam.ErrDuplicate, err)
 	case codes.SQLITE_CONSTRAINT_FOREIGNKEY:
 		return fmt.Errorf("%w: %w", iam.ErrNoRow, err)
 	}
 	const primary = 0xff // the rest of a code tells more about it
-	switch failure.Code() & primary {
+	switch code & primary {
 	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED:
 		return &iam.Error{Kind: iam.Unavailable, Message: "the database is busy; try again", Err: err}
 	case codes.SQLITE_FULL, codes.SQLITE_IOERR, codes.SQLITE_CANTOPEN, codes.SQLITE_READONLY, codes.SQLITE_NOMEM,

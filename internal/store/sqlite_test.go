@@ -18,7 +18,7 @@ import (
 // raw is a connection beside the store's, as another process has one.
 func raw(t *testing.T, path string) *sql.Conn {
 	t.Helper()
-	db, err := sqliteHandle(path, time.Second, false)
+	db, err := sqliteHandle(path, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,13 +68,13 @@ func TestConnectionsAreSafe(t *testing.T) {
 	t.Parallel()
 	path := folder(t, file(t))
 	s := open(t, path, Options{})
-	pragmas := func(session *sqlSession) map[string]string {
+	pragmas := func(session session) map[string]string {
 		got := map[string]string{}
 		for _, name := range []string{"journal_mode", "synchronous", "foreign_keys", "busy_timeout", "query_only"} {
 			err := session.query(`PRAGMA `+name, nil, func(r row) error {
-				var value any
-				err := r.Scan(&value)
-				got[name] = fmt.Sprint(value)
+				var value string
+				err := r.Scan((*text)(&value))
+				got[name] = value
 				return err
 			})
 			if err != nil {
@@ -368,7 +368,7 @@ func TestPreparedStatementsAreBounded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			most = max(most, len(session.prepared))
+			most = max(most, len(session.(*nativeSession).prepared))
 			s.readers.give(session)
 		}
 		return most

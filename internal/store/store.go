@@ -50,7 +50,7 @@ func (o Options) withDefaults() Options {
 
 // Store is an open database; safe for concurrent use.
 type Store struct {
-	readers *pool
+	readers *pool[connection]
 	writer  updater
 	roles   roleCache
 	now     func() time.Time

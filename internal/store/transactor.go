@@ -28,7 +28,7 @@ const (
 // writer of SQLite it runs on no caller's context: what bounds a transaction
 // are the engine's timeouts.
 type transactor struct {
-	sessions *pool
+	sessions *pool[*sqlSession]
 	begin    func(session *sqlSession, rolesAlone bool) error
 	roles    *roleCache
 	now      func() time.Time

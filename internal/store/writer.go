@@ -22,7 +22,7 @@ const maxGroup = 128
 // ends in a transaction rolls all of it back, the neighbours' released
 // savepoints included; what bounds it is the engine's busy timeout.
 type writer struct {
-	session *sqlSession
+	session connection
 	roles   *roleCache
 	now     func() time.Time
 	logger  *slog.Logger
@@ -43,7 +43,7 @@ type job struct {
 	answer chan error // buffered: the caller may be gone
 }
 
-func startWriter(session *sqlSession, roles *roleCache, options Options) *writer {
+func startWriter(session connection, roles *roleCache, options Options) *writer {
 	w := &writer{
 		session: session, roles: roles, now: options.Now, logger: options.Logger,
 		jobs: make(chan *job), stopped: make(chan struct{}),
