@@ -14,7 +14,7 @@ func openedNative(t *testing.T) *nativeSession {
 	if err := createSQLite(path); err != nil {
 		t.Fatal(err)
 	}
-	s, err := openNative(sqliteURI(path), time.Second, everyPragma()...)
+	s, err := openNative(sqliteURI(path), time.Second, "journal_mode=WAL")
 	if err != nil {
 		t.Fatal(err)
 	}

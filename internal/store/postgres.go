@@ -71,7 +71,7 @@ func OpenPostgres(ctx context.Context, url string, options Options) (_ *Store, e
 		return nil, err
 	}
 	s := &Store{
-		readers: newPool(many(postgresReaders, func() connection { return postgresSession(db) })), now: options.Now, closeHandles: db.Close,
+		readers: newPool(many(postgresReaders, func() connection { return postgresSession(db) })), now: options.Now, closeLast: db.Close,
 		// A reader's statements see one moment: READ COMMITTED would give each its own.
 		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`,
 	}

@@ -39,32 +39,26 @@ func OpenSQLite(ctx context.Context, path string, options Options) (_ *Store, er
 	if err != nil {
 		return nil, err
 	}
+	err = migrateSQLite(ctx, db)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
 	var opened []connection
-	defer func() {
+	for _, kind := range sqliteConnections(options) {
+		one, err := openNative(sqliteURI(path), kind.busy, kind.pragmas...)
 		if err != nil {
-			err = fmt.Errorf("open %s: %w", path, err)
 			for _, one := range opened {
 				err = errors.Join(err, one.close())
 			}
-			err = errors.Join(err, db.Close())
-		}
-	}()
-	if err := migrateSQLite(ctx, db); err != nil {
-		return nil, err
-	}
-	for i := range 1 + max(minReaders, runtime.NumCPU()) {
-		pragmas := everyPragma()
-		if i > 0 {
-			pragmas = readerPragmas()
-		}
-		one, err := openNative(sqliteURI(path), options.busyTimeout, pragmas...)
-		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("open %s: %w", path, err)
 		}
 		opened = append(opened, one)
 	}
-	s := &Store{readers: newPool(opened[1:]), now: options.Now, beginRead: `BEGIN`, closeHandles: db.Close}
-	s.writer = startWriter(opened[0], &s.roles, options)
+	// The last connection, that of the log, copies what is left of it into the
+	// database as it closes, and removes it.
+	s := &Store{readers: newPool(opened[2:]), now: options.Now, beginRead: `BEGIN`, closeLast: opened[1].close}
+	log := startCheckpointer(sqliteWAL{opened[1]}, options.pacing, options.Logger)
+	s.writer = startWriter(opened[0], &s.roles, log, options)
 	return s, nil
 }
 
@@ -111,25 +105,40 @@ func sqliteHandle(path string, busy time.Duration) (*sql.DB, error) {
 // sqliteURI names the file to SQLite.
 func sqliteURI(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
 
-// everyPragma is what each connection of the store has. Write-ahead logging
-// lets readers go on while one writes; FULL makes a commit wait until it would
-// survive a power cut, without which an acknowledged answer may be lost. What
-// savepoints remember to roll back to stays in memory.
-func everyPragma() []string {
-	return []string{"journal_mode=WAL", "synchronous=FULL", "foreign_keys=on", "temp_store=memory"}
+// connectionKind is how a connection is opened.
+type connectionKind struct {
+	busy    time.Duration
+	pragmas []string
 }
 
-// readerPragmas are those of a connection that only reads. It sees the file as
-// memory: of a million rows hardly one is in the two megabytes that a connection
-// caches, and to copy each page by a call of its own was a third of what reading
-// an invitation takes; a cache that holds enough would be a multiple of the
-// memory that we want to use. The price: where the disk cannot give a page the
-// process ends (SIGBUS) instead of answering 500. What was acknowledged is on
-// disk by then. The writer, which meets a full or failing disk first, sees the
-// file by calls, and every error of theirs.
-func readerPragmas() []string {
+// sqliteConnections are the one that writes, the one that looks after the
+// write-ahead log, and those that read.
+//
+// All have a write-ahead log, which lets readers go on while one writes; FULL
+// makes a commit wait until it would survive a power cut, without which an
+// acknowledged answer may be lost. What savepoints remember to roll back to
+// stays in memory.
+//
+// Those that read see the file as memory: of a million rows hardly one is in the
+// two megabytes that a connection caches, and to copy each page by a call of its
+// own was a third of what reading an invitation takes; a cache that holds enough
+// would be a multiple of the memory that we want to use. The price: where the
+// disk cannot give a page the process ends (SIGBUS) instead of answering 500.
+// What was acknowledged is on disk by then. The writer, which meets a full or
+// failing disk first, sees the file by calls, and every error of theirs.
+func sqliteConnections(options Options) []connectionKind {
+	pragmas := func(more ...string) []string {
+		return append([]string{"journal_mode=WAL", "synchronous=FULL", "foreign_keys=on", "temp_store=memory"}, more...)
+	}
 	const most = 1 << 40 // SQLite takes as much as it was built for
-	return append(everyPragma(), "query_only=on", "mmap_size="+strconv.Itoa(most))
+	kinds := []connectionKind{
+		{options.busyTimeout, pragmas("wal_autocheckpoint=" + strconv.Itoa(options.pacing.ceiling))},
+		{options.pacing.hold, pragmas()},
+	}
+	for range max(minReaders, runtime.NumCPU()) {
+		kinds = append(kinds, connectionKind{options.busyTimeout, pragmas("query_only=on", "mmap_size="+strconv.Itoa(most))})
+	}
+	return kinds
 }
 
 // sqliteCode is the code of SQLite's that err carries.

@@ -33,6 +33,7 @@ type Options struct {
 	Existing bool
 
 	busyTimeout time.Duration // tests shorten it
+	pacing      pacing        // and change this
 }
 
 func (o Options) withDefaults() Options {
@@ -41,6 +42,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.pacing == (pacing{}) {
+		o.pacing = defaultPacing()
 	}
 	if o.busyTimeout == 0 {
 		o.busyTimeout = busyTimeout
@@ -56,9 +60,9 @@ type Store struct {
 	now     func() time.Time
 	// beginRead opens a transaction whose statements see one moment.
 	beginRead string
-	// Closes the handles behind readers and writer, which are closed by then.
-	closeHandles func() error
-	closing      sync.Once
+	// closeLast ends what is left when readers and writer are closed.
+	closeLast func() error
+	closing   sync.Once
 }
 
 var _ iam.Store = (*Store)(nil)
@@ -97,7 +101,7 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.writer.close()
 		s.readers.close()
-		err = s.closeHandles()
+		err = s.closeLast()
 	})
 	return err
 }

@@ -27,6 +27,8 @@ type writer struct {
 	now     func() time.Time
 	logger  *slog.Logger
 
+	log *checkpointer
+
 	jobs    chan *job
 	stopped chan struct{} // closed when the goroutine has ended
 
@@ -43,9 +45,9 @@ type job struct {
 	answer chan error // buffered: the caller may be gone
 }
 
-func startWriter(session connection, roles *roleCache, options Options) *writer {
+func startWriter(session connection, roles *roleCache, log *checkpointer, options Options) *writer {
 	w := &writer{
-		session: session, roles: roles, now: options.Now, logger: options.Logger,
+		session: session, roles: roles, now: options.Now, logger: options.Logger, log: log,
 		jobs: make(chan *job), stopped: make(chan struct{}),
 	}
 	go w.loop()
@@ -91,8 +93,8 @@ func (w *writer) closed() bool {
 	return w.closes
 }
 
-// close takes no more jobs, and returns when those taken are answered and the
-// connection is closed.
+// close takes no more jobs, and returns when those taken are answered, the
+// connection is closed and nobody looks after the log any more.
 func (w *writer) close() {
 	w.mu.Lock()
 	if !w.closes {
@@ -106,11 +108,16 @@ func (w *writer) close() {
 func (w *writer) loop() {
 	defer close(w.stopped)
 	for first := range w.jobs {
-		w.serve(w.gather(first))
+		group := w.gather(first)
+		w.log.turn.Lock()
+		w.serve(group)
+		w.log.turn.Unlock()
+		w.log.wrote()
 	}
 	if err := w.session.close(); err != nil {
 		w.logger.Warn("close the writing connection", slog.Any("error", err))
 	}
+	w.log.close() // there is no more to look after
 }
 
 // gather takes what waits already, without waiting for more: under load the
