@@ -56,6 +56,8 @@ type wire struct {
 
 	mux     *http.ServeMux
 	buffers sync.Pool
+
+	roleForms roleForms
 }
 
 func (a *wire) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -176,9 +176,17 @@ func writeNotices(buffer *bytes.Buffer, notices []notice) error {
 	return writeValue(buffer, notices)
 }
 
-// writeValue encodes one value. encoding/json escapes <, > and & for pages
-// that embed JSON; nobody embeds this.
+// writeValue encodes one value.
 func writeValue(buffer *bytes.Buffer, v any) error {
+	if writeAppended(buffer, v) {
+		return nil
+	}
+	return writeReflected(buffer, v)
+}
+
+// writeReflected leaves a value to encoding/json. That escapes <, > and & for
+// pages that embed JSON; nobody embeds this.
+func writeReflected(buffer *bytes.Buffer, v any) error {
 	encoder := json.NewEncoder(buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {

@@ -149,17 +149,17 @@ func TestForms(t *testing.T) {
 		{"account's expired invite", organizationInviteOf(iam.Member{Membership: pending}, of, late), `{` + ids + nobody + org + `"roles":[` + role + scopes + `}],"status":"expired"}`},
 		{"account's accepted invite", organizationInviteOf(iam.Member{Membership: accepted, User: user}, of, late), `{` + ids + userID + org + `"roles":[` + role + scopes + `}],"status":"accepted"}`},
 		{
-			"pending member", memberOf(iam.Member{Membership: pending, GrantorFacts: iam.GrantorFacts{Grantor: iam.Grantor{Kind: iam.ByUser, ID: "gone"}}}, newYear),
+			"pending member", asked.memberAt(iam.Member{Membership: pending, GrantorFacts: iam.GrantorFacts{Grantor: iam.Grantor{Kind: iam.ByUser, ID: "gone"}}}, newYear),
 			`{` + ids + `"email":"user@example.com","status":"pending","roles":[` + role + grants + `}],"user":{"email":"user@example.com"},` +
 				`"invited_by":"admin@example.com","invited_on":"2026-01-01T05:20:00Z","expires_on":"2026-01-08T05:20:00Z","needs_confirmation":true}`,
 		},
 		{
-			"accepted member", memberOf(iam.Member{Membership: accepted, User: user}, newYear),
+			"accepted member", asked.memberAt(iam.Member{Membership: accepted, User: user}, newYear),
 			`{` + ids + `"email":"user@example.com","status":"accepted","roles":[` + role + grants + `}],` +
 				`"user":{"id":"7c5dae5552338874e5053f2534d2767a","email":"new@example.com","first_name":"Jo","last_name":null,"two_factor_authentication_enabled":true}}`,
 		},
 		{
-			"member that rejected", memberOf(iam.Member{Membership: rejected, User: user}, newYear),
+			"member that rejected", asked.memberAt(iam.Member{Membership: rejected, User: user}, newYear),
 			`{` + ids + `"email":"user@example.com","status":"rejected","roles":[` + role + grants + `}],"user":{"email":"user@example.com"}}`,
 		},
 		{"account's rejected invite", organizationInviteOf(iam.Member{Membership: rejected, User: user}, of, newYear), `{` + ids + nobody + org + `"roles":[` + role + scopes + `}],"status":"rejected"}`},

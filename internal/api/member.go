@@ -9,15 +9,15 @@ import (
 // memberInfo is a row as its account sees it. The last four are said while it
 // is pending only.
 type memberInfo struct {
-	ID                iam.ID                  `json:"id"`
-	Email             string                  `json:"email"`
-	Status            iam.Status              `json:"status"`
-	Roles             []roleInfo[permissions] `json:"roles"`
-	User              any                     `json:"user"` // memberUser, before acceptance onlyEmail
-	InvitedBy         *string                 `json:"invited_by,omitempty"`
-	InvitedOn         *moment                 `json:"invited_on,omitempty"`
-	ExpiresOn         *moment                 `json:"expires_on,omitempty"`
-	NeedsConfirmation *bool                   `json:"needs_confirmation,omitempty"`
+	ID                iam.ID     `json:"id"`
+	Email             string     `json:"email"`
+	Status            iam.Status `json:"status"`
+	Roles             []heldRole `json:"roles"`
+	User              any        `json:"user"` // memberUser, before acceptance onlyEmail
+	InvitedBy         *string    `json:"invited_by,omitempty"`
+	InvitedOn         *moment    `json:"invited_on,omitempty"`
+	ExpiresOn         *moment    `json:"expires_on,omitempty"`
+	NeedsConfirmation *bool      `json:"needs_confirmation,omitempty"`
 }
 
 // memberUser is the person behind an accepted row.
@@ -34,11 +34,11 @@ type onlyEmail struct {
 	Email string `json:"email"`
 }
 
-func (x *exchange) member(m iam.Member) memberInfo { return memberOf(m, x.Now()) }
+func (x *exchange) member(m iam.Member) memberInfo { return x.memberAt(m, x.Now()) }
 
-func memberOf(m iam.Member, now time.Time) memberInfo {
+func (a *wire) memberAt(m iam.Member, now time.Time) memberInfo {
 	status := m.StatusAt(now)
-	out := memberInfo{ID: m.ID, Email: m.Email, Status: status, Roles: each(m.Roles, roleOf), User: onlyEmail{m.Email}}
+	out := memberInfo{ID: m.ID, Email: m.Email, Status: status, Roles: each(m.Roles, a.held), User: onlyEmail{m.Email}}
 	if status == iam.Accepted {
 		out.User = memberUser{m.User.ID, m.User.Email, optional(m.User.FirstName), optional(m.User.LastName), m.User.TwoFactor}
 	}
@@ -93,7 +93,7 @@ func addMember(x *exchange) (answer, error) {
 		return answer{}, err
 	}
 	invited := made.Result
-	return answer{result: memberOf(invited.Member, invited.At), messages: remark(invited), replayed: made.Replayed}, nil
+	return answer{result: x.memberAt(invited.Member, invited.At), messages: remark(invited), replayed: made.Replayed}, nil
 }
 
 // remark says what there is to say about an invitation beside that it stands.
@@ -135,7 +135,7 @@ func changeMember(x *exchange) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return one(memberOf(changed.Member, changed.At)), nil
+	return one(x.memberAt(changed.Member, changed.At)), nil
 }
 
 func removeMember(x *exchange) (answer, error) {

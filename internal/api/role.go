@@ -33,6 +33,8 @@ func roleOf(r iam.Role) roleInfo[permissions] {
 	return roleInfo[permissions]{r.ID, r.Name, r.Description, permissionsOf(r.Permissions)}
 }
 
+func (a *wire) held(r iam.Role) heldRole { return heldRole{r, &a.roleForms} }
+
 func olderRoleOf(r iam.Role) roleInfo[[]string] {
 	return roleInfo[[]string]{r.ID, r.Name, r.Description, r.Permissions.Scopes()}
 }

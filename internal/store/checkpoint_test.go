@@ -77,7 +77,7 @@ func during(t *testing.T, fn func(p *pretended, said *bytes.Buffer)) {
 	})
 }
 
-// pass lets time pass, and what falls due be done.
+// elapse lets time pass, and what falls due be done.
 func elapse(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
