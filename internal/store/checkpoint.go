@@ -14,6 +14,9 @@ type pacing struct {
 	// that change again and again are copied once for all of them; but a reader
 	// looks for every page in the log first, in steps of 4,096.
 	begin int
+	// rest is how many pages may be left for the time that the writer stands
+	// still: about what it writes while one of its commits is synced.
+	rest int
 	// ceiling is how many it has before the commits themselves copy, as they do
 	// in SQLite by default: the goroutine gets no time, or fails.
 	ceiling int
@@ -29,7 +32,7 @@ type pacing struct {
 
 func defaultPacing() pacing {
 	return pacing{
-		begin: 4_000, ceiling: 64_000, pace: 50 * time.Millisecond, patience: 5 * time.Second,
+		begin: 16_000, rest: 500, ceiling: 64_000, pace: 50 * time.Millisecond, patience: 5 * time.Second,
 		idle: time.Second, hold: 25 * time.Millisecond,
 	}
 }
@@ -169,14 +172,15 @@ func (c *checkpointer) relieve(idle bool) (outcome, error) {
 	case pages < c.begin || missing == 0: // with none missing, the next commit begins anew
 		return fine, nil
 	}
-	// Twice: during the first, long one much is written, during the second little.
-	for range 2 {
+	// While a pass runs more is written, but less each time.
+	for before := missing + 1; missing > c.rest && missing < before; {
+		before = missing
 		if _, err := c.wal.checkpoint("PASSIVE"); err != nil {
 			return hindered, err
 		}
-	}
-	if _, missing, err = c.wal.size(); err != nil {
-		return hindered, err
+		if _, missing, err = c.wal.size(); err != nil {
+			return hindered, err
+		}
 	}
 	if missing >= c.begin {
 		return hindered, nil // the writer would wait for nothing, or for long

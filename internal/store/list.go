@@ -187,12 +187,25 @@ func (l accountList) read(v *view) (iam.Page[iam.Member], error) {
 	var b builder
 	b.add(`FROM (`)
 	l.ids(&b)
-	b.add(l.order.clause(``, l.descending), ` LIMIT `, b.arg(l.page.Size), ` OFFSET `, b.arg(l.page.Offset()),
+	skip, size, backwards := span(l.page, total)
+	b.add(l.order.clause(``, l.descending != backwards), ` LIMIT `, b.arg(size), ` OFFSET `, b.arg(skip),
 		`) page JOIN memberships m ON m.id = page.id `, joinMember, l.order.clause(`page.`, l.descending))
 	if list.Items, err = v.members(b.String(), b.args, l.now); err != nil {
 		return iam.Page[iam.Member]{}, fmt.Errorf("list members: %w", err)
 	}
 	return list, nil
+}
+
+// span is how a page is reached in a list of total rows: how many to skip, how
+// many to take, and whether from the end, where that is nearer. To skip costs a
+// step for each row, and where branches are merged three.
+func span(page iam.PageRequest, total int) (skip, size int, backwards bool) {
+	skip, size = page.Offset(), page.Size
+	if skip <= total/2 {
+		return skip, size, false
+	}
+	size = min(size, total-skip)
+	return total - skip - size, size, true
 }
 
 // ids writes the statement of the list's ids, not yet ordered.
