@@ -19,7 +19,7 @@ func TestSmoke(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux shows CPU time and memory of processes in /proc; the program skips elsewhere too")
 	}
-	for _, want := range []string{"Only ratios count", "10,000 memberships (2,000", "cpuX", "| the floor |", "| invite: ", "| accept: "} {
+	for _, want := range []string{"Only ratios count", "10,000 memberships (2,000", "cpuX", "| the floor |", "| invite: ", "| accept: ", "## Latency at 70 %"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, &out)
 		}

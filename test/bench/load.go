@@ -11,16 +11,21 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // load is a closed loop: each connection asks again as soon as it has its
-// answer, until the time is over. It speaks HTTP by hand, since it runs on the
-// same cores as what it measures.
+// answer, until the time is over. With a rate it is an open one: requests fall
+// due at that rate, whether or not there was an answer to those before, and each
+// is as late as its answer is after it was due; so a server that stands still
+// is charged with all that it kept waiting. It speaks HTTP by hand, since it
+// runs on the same cores as what it measures.
 type load struct {
 	addr  string
 	conns int
 	time  time.Duration
+	rate  float64 // requests a second; 0: a closed loop
 	// request appends a connection's next request to buf; empty: there is none.
 	request func(conn int, buf []byte) []byte
 	// answered takes the body of each answer where it is not nil.
@@ -64,10 +69,10 @@ func (l load) run(ctx context.Context) (measured, error) {
 		seen     = make([]seen, l.conns)
 		failures = make([]error, l.conns)
 		begin    = time.Now()
-		end      = begin.Add(l.time)
+		clock    = schedule{begin: begin, end: begin.Add(l.time), rate: l.rate}
 	)
 	for conn := range l.conns {
-		group.Go(func() { seen[conn], failures[conn] = l.loop(ctx, conn, end) })
+		group.Go(func() { seen[conn], failures[conn] = l.loop(ctx, conn, &clock) })
 	}
 	group.Wait()
 	elapsed := time.Since(begin)
@@ -93,25 +98,51 @@ type seen struct {
 	bytes     int
 }
 
-func (l load) loop(ctx context.Context, conn int, end time.Time) (s seen, err error) {
-	dialer := net.Dialer{Timeout: 10 * time.Second, Deadline: end.Add(30 * time.Second)}
+// schedule says when requests are due; all connections share it.
+type schedule struct {
+	begin, end time.Time
+	rate       float64
+	drawn      atomic.Int64
+}
+
+// next waits until a request is due and returns when that was. It reports false
+// at the end.
+func (s *schedule) next() (time.Time, bool) {
+	if s.rate == 0 {
+		now := time.Now()
+		return now, now.Before(s.end)
+	}
+	due := s.begin.Add(time.Duration(float64(s.drawn.Add(1)-1) / s.rate * float64(time.Second)))
+	if !due.Before(s.end) {
+		return due, false
+	}
+	time.Sleep(time.Until(due))
+	return due, true
+}
+
+func (l load) loop(ctx context.Context, conn int, clock *schedule) (s seen, err error) {
+	limit := clock.end.Add(30 * time.Second)
+	dialer := net.Dialer{Timeout: 10 * time.Second, Deadline: limit}
 	wire, err := dialer.DialContext(ctx, "tcp", l.addr)
 	if err != nil {
 		return seen{}, err
 	}
 	defer func() { _ = wire.Close() }()
-	if err := wire.SetDeadline(end.Add(30 * time.Second)); err != nil {
+	if err := wire.SetDeadline(limit); err != nil {
 		return seen{}, err
 	}
 	var (
 		request = make([]byte, 0, 1<<10)
 		reader  = answerReader{lines: bufio.NewReaderSize(wire, 1<<14)}
 	)
-	for ctx.Err() == nil && time.Now().Before(end) {
+	for ctx.Err() == nil {
+		begin, more := clock.next()
+		if !more {
+			break
+		}
 		if request = l.request(conn, request[:0]); len(request) == 0 {
 			break
 		}
-		begin := time.Now()
 		if _, err := wire.Write(request); err != nil {
 			return seen{}, err
 		}

@@ -8,7 +8,7 @@ import (
 
 // reads are what was measured without changing anything.
 type reads struct {
-	floor  []measured // a round each, in turn with those below
+	floor  readCase // measured in turn with those below
 	cases  []readCase
 	idle   int // bytes of anonymous memory after the start
 	loaded int // the most that was seen under load
@@ -18,7 +18,12 @@ type readCase struct {
 	name   string
 	aim    string // the cpuX that we want, "" for none
 	rounds []measured
+	steady []measured // at share of the rate of the round
 }
+
+// share of a server's greatest rate is what it is asked for where latency is
+// measured: at its limit every server has a queue.
+const share = 0.7
 
 // reads measures the floor and hither in turn.
 func (b bench) reads(ctx context.Context, p programs, w world, database string) (r reads, err error) {
@@ -36,6 +41,7 @@ func (b bench) reads(ctx context.Context, p programs, w world, database string) 
 		return reads{}, err
 	}
 	requests := newReadRequests(w, b.conns)
+	r.floor.name = "the floor"
 	r.cases = []readCase{
 		{name: "GET /user/invites/{id}: any of them, with its user's key", aim: "≤ 2.9"},
 		{name: "GET …/members, first page of 20", aim: "≤ 7"},
@@ -45,16 +51,13 @@ func (b bench) reads(ctx context.Context, p programs, w world, database string) 
 	for round := range b.rounds {
 		b.sayf("reads: round %d of %d", round+1, b.rounds)
 		// The floor gets the very requests of the first case.
-		m, err := b.warmLoad(ctx, floor, requests.invite, round == 0)
-		if err != nil {
+		if err := b.readRound(ctx, floor, requests.invite, round == 0, &r.floor); err != nil {
 			return reads{}, err
 		}
-		r.floor = append(r.floor, m)
 		for i, request := range generators {
-			if m, err = b.warmLoad(ctx, hither, request, round == 0); err != nil {
+			if err := b.readRound(ctx, hither, request, round == 0, &r.cases[i]); err != nil {
 				return reads{}, err
 			}
-			r.cases[i].rounds = append(r.cases[i].rounds, m)
 			now, err := hither.memory()
 			if err != nil {
 				return reads{}, err
@@ -63,6 +66,20 @@ func (b bench) reads(ctx context.Context, p programs, w world, database string) 
 		}
 	}
 	return r, nil
+}
+
+// readRound measures a case at its limit and then below it.
+func (b bench) readRound(ctx context.Context, s *server, request func(int, []byte) []byte, first bool, into *readCase) error {
+	m, err := b.warmLoad(ctx, s, request, first)
+	if err != nil {
+		return err
+	}
+	steady, err := load{conns: b.conns, time: b.time, request: request, rate: share * m.rate()}.measure(ctx, s)
+	if err != nil {
+		return err
+	}
+	into.rounds, into.steady = append(into.rounds, m), append(into.steady, steady)
+	return nil
 }
 
 // warmLoad measures once, the first time after a run that does not count.

@@ -42,6 +42,7 @@ func (r report) markdown() string {
 	r.writeMachine(&b)
 	r.writeReads(&b)
 	r.writeWrites(&b)
+	r.writeSteady(&b)
 	return b.String()
 }
 
@@ -53,8 +54,8 @@ func (r report) writeMachine(b *strings.Builder) {
 	fmt.Fprintf(b, "| database | SQLite, %s memberships (%s of them in one account), %s |\n",
 		thousands(r.rows), thousands(r.rows/5), megabytes(int(r.databaseSize)))
 	fmt.Fprintf(b, "| load | %d clients, %d rounds of %s each |\n", r.conns, r.rounds, r.time)
-	rates := make([]float64, len(r.reads.floor))
-	for i, m := range r.reads.floor {
+	rates := make([]float64, len(r.reads.floor.rounds))
+	for i, m := range r.reads.floor.rounds {
 		rates[i] = m.rate()
 	}
 	fmt.Fprintf(b, "| quiet? | load average before %s, after %s; the floor's rate lay between %s and %s |\n\n",
@@ -63,7 +64,7 @@ func (r report) writeMachine(b *strings.Builder) {
 
 func (r report) writeReads(b *strings.Builder) {
 	b.WriteString("## Reading\n\n| | bytes | answers/s | of R | CPU an answer | cpuX | aim | p50 | p99 |\n|---|---|---|---|---|---|---|---|---|\n")
-	r.writeRead(b, readCase{name: "the floor", rounds: r.reads.floor})
+	r.writeRead(b, r.reads.floor)
 	for _, c := range r.reads.cases {
 		r.writeRead(b, c)
 	}
@@ -76,8 +77,9 @@ func (r report) writeRead(b *strings.Builder, c readCase) {
 	rounds := c.rounds
 	var ofR, cpuX []float64
 	for i, m := range rounds {
-		ofR = append(ofR, m.rate()/r.reads.floor[i].rate())
-		cpuX = append(cpuX, float64(m.each())/float64(max(1, r.reads.floor[i].each())))
+		floor := r.reads.floor.rounds[i]
+		ofR = append(ofR, m.rate()/floor.rate())
+		cpuX = append(cpuX, float64(m.each())/float64(max(1, floor.each())))
 	}
 	fmt.Fprintf(b, "| %s | %s | %s | %.3f | %s | **%.2f** | %s | %s | %s |\n", c.name,
 		thousands(rounds[0].bytes/rounds[0].answers), thousands(int(median(rounds, measured.rate))), medianOf(ofR),
@@ -96,9 +98,14 @@ of its own, once with %d in each commit, as many as there are clients.
 | | changes/s | of the bare loop in groups (aim: 0.5) | of the bare loop one by one (aim: 2) | bare, groups | bare, one by one | CPU a change | p50 | p99 |
 |---|---|---|---|---|---|---|---|---|
 `, r.conns)
-	writeWrite(b, "invite: `POST /accounts/{id}/members`", r.writes.creates)
-	writeWrite(b, "accept: `PATCH /user/invites/{id}`", r.writes.accepts)
+	writeWrite(b, inviteName, r.writes.creates)
+	writeWrite(b, acceptName, r.writes.accepts)
 }
+
+const (
+	inviteName = "invite: `POST /accounts/{id}/members`"
+	acceptName = "accept: `PATCH /user/invites/{id}`"
+)
 
 func writeWrite(b *strings.Builder, name string, c writeCase) {
 	var ofGroup, ofAlone []float64
@@ -112,6 +119,39 @@ func writeWrite(b *strings.Builder, name string, c writeCase) {
 		micros(median(c.hither, func(m measured) float64 { return float64(m.each()) })),
 		millis(median(c.hither, func(m measured) float64 { return float64(m.p50) })),
 		millis(median(c.hither, func(m measured) float64 { return float64(m.p99) })))
+}
+
+// writeSteady is about latency below the limit.
+func (r report) writeSteady(b *strings.Builder) {
+	fmt.Fprintf(b, `
+## Latency at %.0f %% of the greatest rate
+
+An open loop: requests fall due at %.0f %% of the rate that the same server has just shown, whether or not those before were
+answered, and latency counts from when a request was due (so it is corrected for coordinated omission).
+
+| | asked a second | p50 | p99 | p99 of the floor's | aim |
+|---|---|---|---|---|---|
+`, 100*share, 100*share)
+	floor := r.reads.floor.steady
+	writeOne := func(name, aim string, rounds []measured) {
+		var ofFloor []float64
+		for i, m := range rounds {
+			ofFloor = append(ofFloor, float64(m.p99)/float64(max(1, floor[i].p99)))
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | **%s** | %.2f | %s |\n", name, thousands(int(median(rounds, measured.rate))),
+			millis(median(rounds, func(m measured) float64 { return float64(m.p50) })),
+			millis(median(rounds, func(m measured) float64 { return float64(m.p99) })), medianOf(ofFloor), aim)
+	}
+	writeOne(r.reads.floor.name, "", floor)
+	for _, c := range r.reads.cases {
+		aim := ""
+		if c.aim != "" {
+			aim = "≤ 3 of the floor's"
+		}
+		writeOne(c.name, aim, c.steady)
+	}
+	writeOne(inviteName, "p99 ≤ 60 ms", r.writes.creates.steady)
+	writeOne(acceptName, "p99 ≤ 60 ms", r.writes.accepts.steady)
 }
 
 func thousands(n int) string {

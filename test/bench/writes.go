@@ -25,7 +25,8 @@ type writes struct {
 // change a commit and with as many as there are clients. A round each.
 type writeCase struct {
 	hither       []measured
-	alone, group []float64 // changes a second
+	steady       []measured // at share of the rate of the round
+	alone, group []float64  // changes a second
 }
 
 // writes lets hither and a bare loop make the same changes in turn, each to a
@@ -50,28 +51,29 @@ func (b bench) writes(ctx context.Context, p programs, w world, database, work s
 	inviting := newInviting(w, b.conns)
 	for round := range b.rounds {
 		b.sayf("writes: round %d of %d", round+1, b.rounds)
-		created, err := load{conns: b.conns, time: b.time, request: inviting.request, answered: inviting.answered}.measure(ctx, hither)
+		creating := load{conns: b.conns, time: b.time, request: inviting.request, answered: inviting.answered}
+		created, err := b.writeRound(ctx, hither, creating, creating, &r.creates)
 		if err != nil {
 			return writes{}, fmt.Errorf("create: %w", err)
 		}
-		r.creates.hither = append(r.creates.hither, created)
 		rows, err := loop.created(ctx)
 		if err != nil {
 			return writes{}, err
 		}
-		accepting := inviting.accepting()
-		accepted, err := load{conns: b.conns, time: b.time, request: accepting.request}.measure(ctx, hither)
+		// What the first load accepts leaves as many for the second as that needs.
+		first, second := inviting.accepting()
+		accepting := load{conns: b.conns, time: b.time, request: first.request}
+		accepted, err := b.writeRound(ctx, hither, accepting, load{conns: b.conns, time: b.time, request: second.request}, &r.accepts)
 		if err != nil {
 			return writes{}, fmt.Errorf("accept: %w", err)
 		}
-		r.accepts.hither = append(r.accepts.hither, accepted)
 		answers, err := loop.accepted(ctx)
 		if err != nil {
 			return writes{}, err
 		}
-		if len(rows) != created.answers || len(answers) != accepted.answers {
+		if len(rows) != created || len(answers) != accepted {
 			return writes{}, fmt.Errorf("hither acknowledged %d and %d changes and wrote %d and %d",
-				created.answers, accepted.answers, len(rows), len(answers))
+				created, accepted, len(rows), len(answers))
 		}
 		now, err := hither.memory()
 		if err != nil {
@@ -83,6 +85,22 @@ func (b bench) writes(ctx context.Context, p programs, w world, database, work s
 		}
 	}
 	return r, nil
+}
+
+// writeRound measures a case at its limit and then below it, and says how many
+// changes that were.
+func (b bench) writeRound(ctx context.Context, s *server, full, steady load, into *writeCase) (int, error) {
+	atLimit, err := full.measure(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	steady.rate = share * atLimit.rate()
+	below, err := steady.measure(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	into.hither, into.steady = append(into.hither, atLimit), append(into.steady, below)
+	return atLimit.answers + below.answers, nil
 }
 
 // bareRound makes the changes of a round once more. Half of them go one to a
@@ -154,12 +172,14 @@ func (i *inviting) answered(conn int, body []byte) error {
 	return nil
 }
 
-// accepting takes what was invited since the last time, in that order.
-func (i *inviting) accepting() *accepting {
-	a := &accepting{world: i.world, open: slices.Concat(i.made...)}
-	slices.SortFunc(a.open, func(x, y invited) int { return cmp.Compare(x.id, y.id) })
+// accepting takes what was invited since the last time, in that order, in two
+// parts: one for a load at the limit, and one below it.
+func (i *inviting) accepting() (atLimit, below *accepting) {
+	open := slices.Concat(i.made...)
+	slices.SortFunc(open, func(x, y invited) int { return cmp.Compare(x.id, y.id) })
 	clear(i.made)
-	return a
+	cut := int(float64(len(open)) / (1 + share))
+	return &accepting{world: i.world, open: open[:cut]}, &accepting{world: i.world, open: open[cut:]}
 }
 
 // accepting accepts invitations, each by its user.
