@@ -10,9 +10,13 @@ import (
 // pacing says when the write-ahead log is copied into the database. The figures
 // that it rests on are in docs/adr/0009-checkpoints-beside-the-writer.md.
 type pacing struct {
-	// begin is how many pages the log has before anybody looks after it. Pages
-	// that change again and again are copied once for all of them; but a reader
-	// looks for every page in the log first, in steps of 4,096.
+	// batch is how many pages are missing in the database before they are copied
+	// beside the writer. What is copied is synced in one go, and a commit that is
+	// synced at the same time waits for all of it: many small ones do less harm.
+	batch int
+	// begin is how many pages the log has before it is to begin anew, for which
+	// the writer stands still. A reader looks for every page in the log first, in
+	// steps of 4,096.
 	begin int
 	// rest is how many pages may be left for the time that the writer stands
 	// still: about what it writes while one of its commits is synced.
@@ -32,7 +36,7 @@ type pacing struct {
 
 func defaultPacing() pacing {
 	return pacing{
-		begin: 16_000, rest: 500, ceiling: 64_000, pace: 50 * time.Millisecond, patience: 5 * time.Second,
+		batch: 2_000, begin: 16_000, rest: 500, ceiling: 64_000, pace: 50 * time.Millisecond, patience: 5 * time.Second,
 		idle: time.Second, hold: 25 * time.Millisecond,
 	}
 }
@@ -45,6 +49,9 @@ type wal interface {
 	// checkpoint copies pages in one of SQLite's modes. It reports false where
 	// others were in the way.
 	checkpoint(mode string) (bool, error)
+	// sync makes durable what was copied. SQLite does so only where nothing was
+	// written meanwhile, all at once and while the writer stands still.
+	sync() error
 }
 
 // checkpointer keeps the write-ahead log short, beside the writer: a commit that
@@ -169,8 +176,8 @@ func (c *checkpointer) relieve(idle bool) (outcome, error) {
 		return empty, nil
 	case idle:
 		return c.alone("TRUNCATE", empty)
-	case pages < c.begin || missing == 0: // with none missing, the next commit begins anew
-		return fine, nil
+	case missing == 0 || pages < c.begin && missing < c.batch:
+		return fine, nil // with none missing, the next commit begins anew
 	}
 	// While a pass runs more is written, but less each time.
 	for before := missing + 1; missing > c.rest && missing < before; {
@@ -178,11 +185,17 @@ func (c *checkpointer) relieve(idle bool) (outcome, error) {
 		if _, err := c.wal.checkpoint("PASSIVE"); err != nil {
 			return hindered, err
 		}
-		if _, missing, err = c.wal.size(); err != nil {
+		if err := c.wal.sync(); err != nil {
 			return hindered, err
 		}
+		if pages, missing, err = c.wal.size(); err != nil {
+			return hindered, err
+		}
+		if pages < c.begin && missing < before {
+			return fine, nil
+		}
 	}
-	if missing >= c.begin {
+	if missing >= c.begin || pages < c.begin {
 		return hindered, nil // the writer would wait for nothing, or for long
 	}
 	return c.alone("RESTART", fine)
@@ -200,7 +213,14 @@ func (c *checkpointer) alone(mode string, then outcome) (outcome, error) {
 }
 
 // sqliteWAL is the log behind a connection.
-type sqliteWAL struct{ connection connection }
+type sqliteWAL struct{ connection *nativeSession }
+
+func (w sqliteWAL) sync() error {
+	if err := w.connection.syncFile(); err != nil {
+		return fmt.Errorf("sync the database: %w", err)
+	}
+	return nil
+}
 
 func (w sqliteWAL) size() (pages, missing int, err error) {
 	_, pages, missing, err = w.pragma("NOOP")

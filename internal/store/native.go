@@ -290,6 +290,25 @@ func (s *nativeSession) reserve(statement *nativeStatement, n int) error {
 	return nil
 }
 
+// syncFile makes durable what was written to the database's own file, by the
+// handle that SQLite has of it: to close another would drop all locks on it.
+func (s *nativeSession) syncFile() error {
+	return s.withText("main", func(name uintptr) error {
+		return s.withPointer(func(out uintptr) error {
+			if err := s.fault(calls.Xsqlite3_file_control(s.tls, s.db, name, calls.SQLITE_FCNTL_FILE_POINTER, out)); err != nil {
+				return err
+			}
+			file := *(*uintptr)(memoryAt(out))
+			methods := (*calls.Tsqlite3_io_methods)(memoryAt((*calls.Tsqlite3_file)(memoryAt(file)).FpMethods))
+			sync := *(*func(*libc.TLS, uintptr, int32) int32)(unsafe.Pointer(&struct{ uintptr }{methods.FxSync})) //nolint:gosec // so the library calls its pointers
+			if code := sync(s.tls, file, calls.SQLITE_SYNC_NORMAL); code != calls.SQLITE_OK {
+				return &nativeError{int(code), libc.GoString(calls.Xsqlite3_errstr(s.tls, code))}
+			}
+			return nil
+		})
+	})
+}
+
 // ready and lost are for engines behind a network: a file's connection lasts.
 func (s *nativeSession) ready(context.Context) error { return nil }
 func (s *nativeSession) lost() bool                  { return false }

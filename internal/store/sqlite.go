@@ -43,7 +43,7 @@ func OpenSQLite(ctx context.Context, path string, options Options) (_ *Store, er
 	if err = errors.Join(err, db.Close()); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	var opened []connection
+	var opened []*nativeSession
 	for _, kind := range sqliteConnections(options) {
 		one, err := openNative(sqliteURI(path), kind.busy, kind.pragmas...)
 		if err != nil {
@@ -56,10 +56,19 @@ func OpenSQLite(ctx context.Context, path string, options Options) (_ *Store, er
 	}
 	// The last connection, that of the log, copies what is left of it into the
 	// database as it closes, and removes it.
-	s := &Store{readers: newPool(opened[2:]), now: options.Now, beginRead: `BEGIN`, closeLast: opened[1].close}
+	s := &Store{readers: newPool(connections(opened[2:])), now: options.Now, beginRead: `BEGIN`, closeLast: opened[1].close}
 	log := startCheckpointer(sqliteWAL{opened[1]}, options.pacing, options.Logger)
 	s.writer = startWriter(opened[0], &s.roles, log, options)
 	return s, nil
+}
+
+// connections are the same ones, as the pool knows them.
+func connections(sessions []*nativeSession) []connection {
+	list := make([]connection, len(sessions))
+	for i, one := range sessions {
+		list[i] = one
+	}
+	return list
 }
 
 // createSQLite makes an empty file that only its owner can read; SQLite gives
