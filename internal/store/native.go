@@ -300,7 +300,9 @@ func (s *nativeSession) syncFile() error {
 			}
 			file := *(*uintptr)(memoryAt(out))
 			methods := (*calls.Tsqlite3_io_methods)(memoryAt((*calls.Tsqlite3_file)(memoryAt(file)).FpMethods))
-			sync := *(*func(*libc.TLS, uintptr, int32) int32)(unsafe.Pointer(&struct{ uintptr }{methods.FxSync})) //nolint:gosec // so the library calls its pointers
+			// As the library calls its pointers to functions.
+			pointer := unsafe.Pointer(&struct{ uintptr }{methods.FxSync}) //nolint:gosec // see above
+			sync := *(*func(*libc.TLS, uintptr, int32) int32)(pointer)
 			if code := sync(s.tls, file, calls.SQLITE_SYNC_NORMAL); code != calls.SQLITE_OK {
 				return &nativeError{int(code), libc.GoString(calls.Xsqlite3_errstr(s.tls, code))}
 			}
