@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every test: the product's module, then the module that drives the real binary with the published SDK.
-# What it prints last is go test's own summary.
+# Runs every test: the product's module, end to end on PostgreSQL too, then the module that drives the real binary with
+# the published SDK, on both engines. What it prints last is go test's own summary.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,21 +9,35 @@ scripts/deps.sh
 # -count=1: tests here start the built binary and ask `go list`, which the test cache cannot see into.
 set -- -count=1 -shuffle=on -timeout=20m
 export CGO_ENABLED=0
+unset HITHER_TEST_ENGINE
 
+race= cgo=0
 if scripts/deps.sh has race; then
-	CGO_ENABLED=1 go test -race "$@" ./...
+	race=-race cgo=1
 else
 	echo 'test: WITHOUT the race detector' >&2
-	go test "$@" ./...
+fi
+product() { CGO_ENABLED=$cgo go test $race "$@"; }
+
+product "$@" ./...
+
+# Tests that don't say on which engine they run are for both. Where there is no PostgreSQL, scripts/deps.sh has said so.
+postgres=
+if scripts/deps.sh has postgres; then
+	postgres=postgres
+	echo 'test: end to end on PostgreSQL'
+	HITHER_TEST_ENGINE=postgres product "$@" ./test/e2e
 fi
 
 # No -race here: this module is a client, and what it drives is the binary it builds.
 # What became of the SDK's own tests is shown in any case, before go test's summary.
-echo 'test: the published SDK against the real binary'
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
-status=0
-out=$(HITHER_SDK_REPORT=$report go -C test/sdk test "$@" ./... 2>&1) || status=$?
-cat "$report"
-printf '%s\n' "$out"
-exit "$status"
+for engine in sqlite $postgres; do
+	echo "test: the published SDK against the real binary on $engine"
+	status=0
+	out=$(HITHER_TEST_ENGINE=$engine HITHER_SDK_REPORT=$report go -C test/sdk test "$@" ./... 2>&1) || status=$?
+	cat "$report"
+	printf '%s\n' "$out"
+	[ "$status" = 0 ] || exit "$status"
+done

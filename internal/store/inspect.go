@@ -168,7 +168,7 @@ func inspectTotals(ctx context.Context, db querier, found *Inspection) error {
 func eachRow(ctx context.Context, db querier, query string, args []any, each func(row) error) (err error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return err //nolint:wrapcheck // wrapped by the caller
+		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {

@@ -76,7 +76,8 @@ func OpenPostgres(ctx context.Context, url string, options Options) (_ *Store, e
 		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`,
 	}
 	s.writer = &transactor{
-		sessions: newPool(many(postgresWriters, func() *sqlSession { return postgresSession(db) })), begin: beginPostgres, newLocks: newLocks, roles: &s.roles,
+		sessions: newPool(many(postgresWriters, func() *sqlSession { return postgresSession(db) })),
+		begin:    beginPostgres, newLocks: newLocks, roles: &s.roles,
 		now: options.Now, logger: options.Logger, patience: commitPatience,
 	}
 	return s, nil

@@ -166,6 +166,18 @@ func (w *Worker) Lost(rows map[string]disk.Row) int {
 	return n
 }
 
+// Noted is what was acknowledged so far, by id, while the worker goes on: of
+// each row its id, status and roles.
+func (w *Worker) Noted() map[string]disk.Row {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rows := make(map[string]disk.Row, len(w.facts))
+	for _, f := range w.facts {
+		rows[f.id] = disk.Row{ID: f.id, Status: f.status, Roles: f.role}
+	}
+	return rows
+}
+
 // live is the pending or accepted membership, nil where there is none.
 func (w *Worker) live() *fact {
 	for _, f := range w.facts {
@@ -218,16 +230,4 @@ func (w *Worker) note(do *deed) {
 		return
 	}
 	w.facts = append(w.facts, &do.becomes)
-}
-
-// Noted is what was acknowledged so far, by id, while the worker goes on: of
-// each row its id, status and roles.
-func (w *Worker) Noted() map[string]disk.Row {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	rows := make(map[string]disk.Row, len(w.facts))
-	for _, f := range w.facts {
-		rows[f.id] = disk.Row{ID: f.id, Status: f.status, Roles: f.role}
-	}
-	return rows
 }
