@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,8 +18,10 @@ import (
 
 // pretended is a log whose pages are numbers.
 type pretended struct {
-	t              *testing.T
-	checkpointer   *checkpointer
+	t            *testing.T
+	checkpointer *checkpointer
+
+	mu             sync.Mutex // the test holds it, but while time passes
 	pages, missing int
 	held           int // pages that a reader holds back
 	err            error
@@ -29,11 +32,15 @@ type pretended struct {
 }
 
 func (p *pretended) size() (pages, missing int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.looks++
 	return p.pages, p.missing, p.err
 }
 
 func (p *pretended) checkpoint(mode string) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.modes = append(p.modes, mode)
 	alone := !p.checkpointer.turn.TryLock()
 	if !alone {
@@ -61,6 +68,8 @@ func (p *pretended) checkpoint(mode string) (bool, error) {
 }
 
 func (p *pretended) sync() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if !p.checkpointer.turn.TryLock() {
 		p.t.Error("the writer stands still while all is synced")
 		return nil
@@ -92,13 +101,17 @@ func during(t *testing.T, fn func(p *pretended, said *bytes.Buffer)) {
 		p.checkpointer = startCheckpointer(p, defaultPacing(), slog.New(slog.NewTextHandler(&said, nil)))
 		// The goroutine looks at moments that no write falls on.
 		time.Sleep(time.Millisecond)
+		p.mu.Lock()
 		fn(p, &said)
+		p.mu.Unlock()
 		p.checkpointer.close()
 	})
 }
 
 // elapse lets time pass, and what falls due be done.
-func elapse(d time.Duration) {
+func (p *pretended) elapse(d time.Duration) {
+	p.mu.Unlock()
+	defer p.mu.Lock()
 	time.Sleep(d)
 	synctest.Wait()
 }
@@ -106,12 +119,12 @@ func elapse(d time.Duration) {
 func TestCheckpointsRestWhileNobodyWrites(t *testing.T) {
 	t.Parallel()
 	during(t, func(p *pretended, _ *bytes.Buffer) {
-		elapse(time.Hour)
+		p.elapse(time.Hour)
 		if p.looks != 0 {
 			t.Errorf("somebody looked %d times, want never", p.looks)
 		}
 		p.write(3)
-		elapse(time.Hour)
+		p.elapse(time.Hour)
 		if got := fmt.Sprint(p.modes); got != "[TRUNCATE]" || p.pages != 0 {
 			t.Errorf("after one write: got %v and %d pages, want one TRUNCATE and none", got, p.pages)
 		}
@@ -128,7 +141,7 @@ func TestCheckpointsKeepPaceWithWrites(t *testing.T) {
 		p.loaded = true
 		for range 1000 {
 			p.write(100)
-			elapse(5 * time.Millisecond)
+			p.elapse(5 * time.Millisecond)
 			most = max(most, p.pages)
 		}
 		// A pace's worth of pages may come before somebody looks.
@@ -150,14 +163,14 @@ func TestCheckpointsWaitForAReader(t *testing.T) {
 		p.held = 1 << 30
 		for range 600 {
 			p.write(100)
-			elapse(100 * time.Millisecond)
+			p.elapse(100 * time.Millisecond)
 		}
 		// Some at first, then one for each patience.
 		if limit := 20 + 2*int(time.Minute/defaultPacing().patience); len(p.modes) > limit {
 			t.Errorf("%d attempts in a minute while a reader was in the way, want %d at most", len(p.modes), limit)
 		}
 		p.held = 0
-		elapse(2 * defaultPacing().patience)
+		p.elapse(2 * defaultPacing().patience)
 		if p.pages != 0 {
 			t.Errorf("%d pages are left after the reader went away, want none", p.pages)
 		}
@@ -173,7 +186,7 @@ func TestCheckpointsThatFailAreTriedAgain(t *testing.T) {
 		p.err = errors.New("disk I/O error")
 		for range 600 {
 			p.write(100)
-			elapse(100 * time.Millisecond)
+			p.elapse(100 * time.Millisecond)
 		}
 		if limit := 20 + int(time.Minute/defaultPacing().patience); p.looks > limit {
 			t.Errorf("%d attempts in a minute of failures, want %d at most", p.looks, limit)
@@ -182,7 +195,7 @@ func TestCheckpointsThatFailAreTriedAgain(t *testing.T) {
 			t.Errorf("the failure was logged %d times, want once:\n%s", n, said)
 		}
 		p.err = nil
-		elapse(2 * defaultPacing().patience)
+		p.elapse(2 * defaultPacing().patience)
 		if p.pages != 0 || strings.Count(said.String(), "again") != 2 {
 			t.Errorf("after the disk came back: %d pages are left, and the log says\n%s", p.pages, said)
 		}

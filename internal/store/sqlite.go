@@ -185,3 +185,9 @@ func sqliteError(err error) error {
 	}
 	return err
 }
+
+// isFull tells whether there was no room on the disk.
+func isFull(err error) bool {
+	code, ok := sqliteCode(err)
+	return ok && code == codes.SQLITE_FULL
+}

@@ -28,6 +28,8 @@ type writer struct {
 	logger  *slog.Logger
 
 	log *checkpointer
+	// short says that the last transaction found the disk full.
+	short bool
 
 	jobs    chan *job
 	stopped chan struct{} // closed when the goroutine has ended
@@ -142,6 +144,9 @@ func (w *writer) gather(first *job) []*job {
 // committed each job runs again in one of its own, so that only what broke it
 // fails.
 func (w *writer) serve(group []*job) {
+	if w.short {
+		w.makeRoom()
+	}
 	err := w.begin()
 	if err == nil {
 		err = w.commit(group)
@@ -155,6 +160,7 @@ func (w *writer) serve(group []*job) {
 			return
 		}
 	}
+	w.short = isFull(err)
 	w.closures.Add(int64(len(group)))
 	for _, j := range group {
 		if err != nil {
@@ -162,6 +168,13 @@ func (w *writer) serve(group []*job) {
 		}
 		j.answer <- j.err
 	}
+}
+
+// makeRoom copies the log into the database, so that the next transaction begins
+// it anew and needs no more of the disk: where that is full, the log alone may
+// be what fills it. It fails as long as the database would have to grow.
+func (w *writer) makeRoom() {
+	_ = w.session.query(`PRAGMA wal_checkpoint(PASSIVE)`, nil, func(row) error { return nil })
 }
 
 func (w *writer) begin() error {
