@@ -21,7 +21,7 @@ things() {
 # has_postgres: a server of which tests can start a throw-away cluster; they look in the same places.
 has_postgres() {
 	# Unquoted on purpose: a pattern.
-	for bin in ${HITHER_TEST_POSTGRES_BIN:-/usr/lib/postgresql/*/bin}; do
+	for bin in ${HITHER_TEST_POSTGRES_BIN:-/usr/lib/postgresql/1[5-9]/bin /usr/lib/postgresql/[2-9][0-9]/bin}; do
 		[ -x "$bin/initdb" ] && [ -x "$bin/postgres" ] && return
 	done
 	return 1
@@ -62,7 +62,7 @@ can_install() {
 }
 
 apt() {
-	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" </dev/null 1>&2
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::http::Timeout=30 -o Acquire::Retries=2 "$@" </dev/null 1>&2
 }
 
 # install PACKAGE...: with the package lists that are there; if those are absent or too old, with fresh ones.

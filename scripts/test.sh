@@ -26,7 +26,7 @@ postgres=
 if scripts/deps.sh has postgres; then
 	postgres=postgres
 	echo 'test: end to end on PostgreSQL'
-	HITHER_TEST_ENGINE=postgres product "$@" ./test/e2e
+	(export HITHER_TEST_ENGINE=postgres && product "$@" ./test/e2e)
 fi
 
 # No -race here: this module is a client, and what it drives is the binary it builds.

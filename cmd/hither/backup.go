@@ -25,7 +25,10 @@ const postgresBackup = `PostgreSQL is backed up by its own tools, also while hit
 
 and to go back to it, with hither stopped, into a database that is empty:
 
-  pg_restore --exit-on-error --single-transaction --no-owner --dbname=URL FILE`
+  pg_restore --exit-on-error --single-transaction --no-owner --dbname=URL FILE
+
+URL goes without its password, since others can see command lines: PGPASSWORD or
+a passfile has it.`
 
 // Run copies the database as it is, in the schema that it has: a backup is due
 // before an upgrade, so nothing is migrated.

@@ -115,8 +115,9 @@ func (d *doctor) log(path string) {
 	d.logSize(info.Size())
 }
 
-// hugeLog is far beyond the 4 MiB at which SQLite folds the log in.
-const hugeLog = 256 << 20
+// hugeLog is beyond the 64,000 pages from which commits themselves fold the log
+// in.
+const hugeLog = 512 << 20
 
 func (d *doctor) logSize(bytes int64) {
 	if bytes > hugeLog {

@@ -33,6 +33,9 @@ const (
 	// idleTimeout bounds the pause between two statements of a transaction, and
 	// so how long a node that hangs keeps what it has locked.
 	idleTimeout = 10 * time.Second
+	// readTimeout bounds a statement that only reads: whoever waits for a server
+	// that says nothing is told so before the server of the wire gives up.
+	readTimeout = 10 * time.Second
 	// networkMargin is what the network may take beyond a statement.
 	networkMargin = 5 * time.Second
 	// commitPatience is how long the outcome of a commit is looked for: longer
@@ -62,16 +65,18 @@ func OpenPostgres(ctx context.Context, url string, options Options) (_ *Store, e
 		return nil, err
 	}
 	db := postgresHandle(config)
+	reading := postgresHandle(forReading(config))
+	closeBoth := func() error { return errors.Join(reading.Close(), db.Close()) }
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("open %s: %w", placeOf(config), err), db.Close())
+			err = errors.Join(fmt.Errorf("open %s: %w", placeOf(config), err), closeBoth())
 		}
 	}()
 	if err := migrateBy(ctx, config, options.Existing); err != nil {
 		return nil, err
 	}
 	s := &Store{
-		readers: newPool(many(postgresReaders, func() connection { return postgresSession(db) })), now: options.Now, closeLast: db.Close,
+		readers: newPool(many(postgresReaders, func() connection { return postgresSession(reading) })), now: options.Now, closeLast: closeBoth,
 		// A reader's statements see one moment: READ COMMITTED would give each its own.
 		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`,
 	}
@@ -121,8 +126,13 @@ func parsePostgres(url string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the URL of the database: %w", withoutURL(err))
 	}
+	if strings.Contains(config.Database, "@") { // a password with a slash in it ends up there
+		return nil, errors.New("the URL of the database: " + unescaped)
+	}
 	return config, nil
 }
+
+const unescaped = "it cannot be parsed; a password's special characters are written as %XX"
 
 // withoutURL is what was wrong with a URL, without the URL: the driver stars
 // the password where it finds it, and it need not find it in one that is
@@ -133,7 +143,7 @@ func withoutURL(err error) error {
 		text = text[i+len("`: "):]
 	}
 	if strings.Contains(text, "://") {
-		text = "it cannot be parsed; a password's special characters are written as %XX"
+		text = unescaped
 	}
 	return errors.New(text)
 }
@@ -163,6 +173,16 @@ func postgresConfig(url string, lockTimeout time.Duration) (*pgx.ConnConfig, err
 		}
 	}
 	return config, nil
+}
+
+// forReading is the configuration of connections that only read.
+func forReading(config *pgx.ConnConfig) *pgx.ConnConfig {
+	config = config.Copy()
+	given, err := strconv.Atoi(config.RuntimeParams["statement_timeout"])
+	if err != nil || given <= 0 || time.Duration(given)*time.Millisecond > readTimeout {
+		config.RuntimeParams["statement_timeout"] = milliseconds(readTimeout)
+	}
+	return config
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
@@ -250,7 +270,9 @@ func beginPostgres(session *sqlSession, rolesAlone bool) error {
 const (
 	foreignKeyViolation  = "23503"
 	uniqueViolation      = "23505"
+	stalePlan            = "0A000"
 	readOnlyTransaction  = "25006"
+	idleInTransaction    = "25P03"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	lockNotAvailable     = "55P03"
@@ -266,6 +288,9 @@ var errMet = errors.New("the transaction met another one")
 // ours, and stays as it is.
 func postgresError(err error) error {
 	var failure *pgconn.PgError
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+		return unusable(err) // for whatever reason: nothing was begun
+	}
 	if !errors.As(err, &failure) {
 		if lostConnection(err) {
 			return unusable(err)
@@ -281,7 +306,8 @@ func postgresError(err error) error {
 		return fmt.Errorf("%w: %w", errMet, err)
 	case lockNotAvailable, queryCanceled:
 		return &iam.Error{Kind: iam.Unavailable, Message: "the database is busy; try again", Err: err}
-	case readOnlyTransaction: // the node became a standby
+	case readOnlyTransaction, // the node became a standby
+		idleInTransaction, stalePlan: // the connection is of no use any more
 		return unusable(err)
 	}
 	switch failure.Code[:2] {
@@ -303,21 +329,19 @@ func unusable(err error) error {
 // lostConnection tells errors of the network, and of a connection that ended
 // before, from defects of ours.
 func lostConnection(err error) bool {
-	var (
-		connecting *pgconn.ConnectError
-		network    net.Error
-	)
-	return errors.As(err, &connecting) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) ||
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, sql.ErrConnDone) || pgconn.SafeToRetry(err) || isEOF(err)
 }
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
 // postgresDead tells whether an error left a connection of no use: it ended, or
-// leads to a server that takes no writes any more.
+// leads to a server that takes no writes any more, or holds statements prepared
+// for columns whose types a migration has changed.
 func postgresDead(conn *sql.Conn, err error) bool {
 	var failure *pgconn.PgError
-	if errors.As(err, &failure) && failure.Code == readOnlyTransaction {
+	if errors.As(err, &failure) && (failure.Code == readOnlyTransaction || failure.Code == stalePlan) {
 		return true
 	}
 	ended := true

@@ -190,6 +190,7 @@ func TestPasswordsAreNotTold(t *testing.T) {
 		"postgres://u:" + secret + "@127.0.0.1:1/x?sslmode=whatever",
 		"postgres://127.0.0.1:1/x?password=" + secret + "&target_session_attrs=whatever",
 		"postgres://u:a/" + secret + "@127.0.0.1:1/x",
+		"postgres://u:12/" + secret + "@127.0.0.1:1/x", // a host u, its port 12, and the rest a database
 		"host=127.0.0.1 password=" + secret,
 	} {
 		_, err := OpenPostgres(t.Context(), database, Options{})

@@ -85,13 +85,23 @@ func (s *Store) Update(ctx context.Context, fn func(tx iam.Tx) error) error {
 	return s.writer.update(ctx, fn)
 }
 
-// Ping checks that the database can be read and that the store isn't closed.
+// Ping checks that the database can be read and that the store isn't closed. It
+// waits no longer than ctx, though a statement may.
 func (s *Store) Ping(ctx context.Context) error {
 	if s.writer.closed() {
 		return errClosed()
 	}
-	_, err := read(ctx, s, func(v *view) (int64, error) { return v.rolesVersion() })
-	return err
+	answer := make(chan error, 1) // buffered: nobody may be waiting
+	go func() {
+		_, err := read(ctx, s, func(v *view) (int64, error) { return v.rolesVersion() })
+		answer <- err
+	}()
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the caller's own context
+	}
 }
 
 // Close finishes the writes that were taken on, then ends every connection.

@@ -53,14 +53,18 @@ func need(t testing.TB) {
 	}
 }
 
+// oldest is the version that knows the collations of these databases.
+const oldest = 15
+
 // bin finds the newest server's folder.
 func bin() (string, error) {
 	folder := os.Getenv("HITHER_TEST_POSTGRES_BIN")
 	if folder == "" {
 		found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+		found = slices.DeleteFunc(found, func(path string) bool { return version(path) < oldest })
 		if err != nil || len(found) == 0 {
-			return "", errors.New("there is no /usr/lib/postgresql/*/bin/initdb; install Debian's package postgresql, " +
-				"or name the folder of initdb and postgres in HITHER_TEST_POSTGRES_BIN")
+			return "", fmt.Errorf("there is no /usr/lib/postgresql/N/bin/initdb, N %d or later; install Debian's package postgresql, "+
+				"or name the folder of initdb and postgres in HITHER_TEST_POSTGRES_BIN", oldest)
 		}
 		folder = filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }))
 	}
