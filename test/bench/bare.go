@@ -23,10 +23,11 @@ type bare struct {
 }
 
 // known are the tables of the schema. A new one may be one that an invitation
-// writes to: then the loop has to, or the comparison is a lie.
+// writes to: then the loop has to, or the comparison is a lie. The load sends
+// no idempotency keys, without which nothing is written to their table.
 func known() []string {
 	return []string{
-		"accounts", "audit", "counts", "goose_db_version", "instance", "memberships", "roles", "sqlite_sequence",
+		"accounts", "audit", "counts", "goose_db_version", "idempotency", "instance", "memberships", "roles", "sqlite_sequence",
 		"tokens", "totals", "user_keys", "users",
 	}
 }
