@@ -17,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -45,12 +44,10 @@ type Cluster struct {
 	exited      <-chan struct{}
 }
 
-// need skips a test where there is no server.
-func need(t testing.TB) {
-	t.Helper()
-	if _, err := bin(); err != nil {
-		t.Skipf("SKIPPED, NOT TESTED ON POSTGRESQL: %v", err)
-	}
+// Missing says what to install where there is no server.
+func Missing() error {
+	_, err := bin()
+	return err
 }
 
 // oldest is the version that knows the collations of these databases.
@@ -79,7 +76,8 @@ func version(path string) int {
 	return n
 }
 
-func start(options Options) (_ *Cluster, err error) {
+// New starts a cluster for a program that is no test; End ends it.
+func New(options Options) (_ *Cluster, err error) {
 	folder, err := bin()
 	if err != nil {
 		return nil, err
@@ -99,7 +97,7 @@ func start(options Options) (_ *Cluster, err error) {
 	}
 	defer func() {
 		if err != nil {
-			c.end()
+			c.End()
 		}
 	}()
 	if err := c.initialize(options); err != nil {
@@ -126,6 +124,12 @@ func (c *Cluster) Stop() error { return c.signal(syscall.SIGINT) }
 
 // Kill kills the postmaster as a crash would. Its children end when they notice.
 func (c *Cluster) Kill() error { return c.signal(syscall.SIGKILL) }
+
+// Pid is the postmaster's: the parent of everything that the server does.
+func (c *Cluster) Pid() int { return c.server.Pid }
+
+// End ends the server, for good, and removes its folder.
+func (c *Cluster) End() { _ = c.reaper.Close() }
 
 var errExited = errors.New("the server ended at once")
 
@@ -305,6 +309,3 @@ type reaper struct {
 }
 
 func (r reaper) Close() error { return errors.Join(r.in.Close(), r.command.Wait()) }
-
-// end ends the server and removes its folder.
-func (c *Cluster) end() { _ = c.reaper.Close() }

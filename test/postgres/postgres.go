@@ -20,10 +20,18 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of the administrator's connection
 )
 
+// need skips a test where there is no server.
+func need(t testing.TB) {
+	t.Helper()
+	if err := Missing(); err != nil {
+		t.Skipf("SKIPPED, NOT TESTED ON POSTGRESQL: %v", err)
+	}
+}
+
 // shared is the cluster that the tests of a process have together.
 var shared = sync.OnceValues(func() (*pooled, error) {
 	// Nobody pulls the plug of this one: databases are made and emptied faster without waiting for the disk.
-	cluster, err := start(Options{Settings: map[string]string{"fsync": "off", "full_page_writes": "off"}})
+	cluster, err := New(Options{Settings: map[string]string{"fsync": "off", "full_page_writes": "off"}})
 	if err != nil {
 		return nil, err
 	}
@@ -115,11 +123,11 @@ func (p *pooled) give(ctx context.Context, name string) error {
 func Start(t testing.TB, options Options) *Cluster {
 	t.Helper()
 	need(t)
-	c, err := start(options)
+	c, err := New(options)
 	if err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}
-	t.Cleanup(c.end)
+	t.Cleanup(c.End)
 	return c
 }
 
