@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the engine that hither uses
@@ -17,47 +19,61 @@ import (
 // by row and byte by byte, with nothing around them: no HTTP, no rule, no read.
 type bare struct {
 	own, hithers *sql.DB
-	conn         *sql.Conn // of own: one writer
-	prepared     map[string]*sql.Stmt
-	seen         int64 // the last audit row of hither's that was taken over
+	writers      []*bareWriter // over own
+	seen         int64         // the last audit row of hither's that was taken over
+
+	// What differs between the engines.
+	begin    string
+	tablesBy string // the statement that lists the tables
+	override string // lets an INSERT give the audit row its number
 }
 
-// known are the tables of the schema. A new one may be one that an invitation
+// tables are those of the schema. A new one may be one that an invitation
 // writes to: then the loop has to, or the comparison is a lie. The load sends
 // no idempotency keys, without which nothing is written to their table.
-func known() []string {
+func tables() []string {
 	return []string{
-		"accounts", "audit", "counts", "goose_db_version", "idempotency", "instance", "memberships", "roles", "sqlite_sequence",
-		"tokens", "totals", "user_keys", "users",
+		"accounts", "audit", "counts", "goose_db_version", "idempotency", "instance", "memberships", "roles", "tokens",
+		"totals", "user_keys", "users",
 	}
 }
 
-// openBare opens the loop's copy at path, and hither's to read from.
-func openBare(ctx context.Context, path, hithers string) (_ *bare, err error) {
-	b := &bare{prepared: map[string]*sql.Stmt{}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, b.close())
-		}
-	}()
+// openBareSQLite opens the loop's copy at path, and hither's to read from.
+func openBareSQLite(ctx context.Context, path, hithers string) (*bare, error) {
+	b := &bare{begin: `BEGIN IMMEDIATE`, tablesBy: `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`}
+	var err error
 	// As internal/store opens it.
 	if b.own, err = openSQLite(path, "_journal_mode", "WAL", "_synchronous", "FULL", "_foreign_keys", "on"); err != nil {
 		return nil, err
 	}
 	if b.hithers, err = openSQLite(hithers, "_query_only", "on"); err != nil {
-		return nil, err
+		return nil, errors.Join(err, b.close())
 	}
-	if b.conn, err = b.own.Conn(ctx); err != nil {
-		return nil, err
+	return b, b.connect(ctx, 1)
+}
+
+// connect gives the loop as many connections as hither writes over.
+func (b *bare) connect(ctx context.Context, writers int) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.close())
+		}
+	}()
+	for range writers {
+		conn, err := b.own.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		b.writers = append(b.writers, &bareWriter{begin: b.begin, conn: conn, prepared: map[string]*sql.Stmt{}})
 	}
-	tables, err := texts(ctx, b.own, `SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`)
+	found, err := texts(ctx, b.own, b.tablesBy)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if !slices.Equal(tables, known()) {
-		return nil, fmt.Errorf("the schema has the tables %v, and the bare loop knows %v: does an invitation write to the others?", tables, known())
+	if !slices.Equal(found, tables()) {
+		return fmt.Errorf("the schema has the tables %v, and the bare loop knows %v: does an invitation write to the others?", found, tables())
 	}
-	return b, b.own.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit`).Scan(&b.seen)
+	return b.own.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM audit`).Scan(&b.seen)
 }
 
 func openSQLite(path string, pragmas ...string) (*sql.DB, error) {
@@ -78,11 +94,8 @@ func texts(ctx context.Context, db *sql.DB, query string) (found []string, err e
 
 func (b *bare) close() error {
 	var all []error
-	for _, statement := range b.prepared {
-		all = append(all, statement.Close())
-	}
-	if b.conn != nil {
-		all = append(all, b.conn.Close())
+	for _, w := range b.writers {
+		all = append(all, w.close())
 	}
 	for _, db := range []*sql.DB{b.own, b.hithers} {
 		if db != nil {
@@ -108,7 +121,7 @@ const count = `INSERT INTO counts (account_id, status, invited, n) VALUES ($1, $
 // called before any of them is accepted.
 func (b *bare) created(ctx context.Context) ([]change, error) {
 	return b.changes(ctx, "invite.create", func(columns []string, row []any) []statement {
-		text := `INSERT INTO memberships (` + strings.Join(columns, ", ") + `) VALUES (` + marks(len(columns)) + `)`
+		text := `INSERT INTO memberships (` + strings.Join(columns, ", ") + `) VALUES (` + marks(1, len(columns)) + `)`
 		account := row[slices.Index(columns, "account_id")]
 		return []statement{{text, row}, {count, []any{account, "pending"}}}
 	})
@@ -126,7 +139,8 @@ func (b *bare) accepted(ctx context.Context) ([]change, error) {
 		for _, name := range set {
 			values = append(values, value(name))
 		}
-		text := `UPDATE memberships SET (` + strings.Join(set, ", ") + `) = (` + marks(len(set)) + `) WHERE id = ? AND account_id = ? AND status = 'pending'`
+		text := `UPDATE memberships SET (` + strings.Join(set, ", ") + `) = (` + marks(1, len(set)) + `)
+			WHERE (id, account_id) = (` + marks(len(set)+1, 2) + `) AND status = 'pending'`
 		account := value("account_id")
 		return []statement{
 			{text, append(values, value("id"), account)},
@@ -151,7 +165,7 @@ func (b *bare) changes(ctx context.Context, action string, of func(columns []str
 	if len(audit) != len(memberships) {
 		return nil, fmt.Errorf("%d audit rows of %s for %d memberships", len(audit), action, len(memberships))
 	}
-	record := `INSERT INTO audit (` + strings.Join(fields, ", ") + `) VALUES (` + marks(len(fields)) + `)`
+	record := `INSERT INTO audit (` + strings.Join(fields, ", ") + `)` + b.override + ` VALUES (` + marks(1, len(fields)) + `)`
 	changes := make([]change, len(audit))
 	for i, row := range audit {
 		changes[i] = append(of(columns, memberships[i]), statement{record, row})
@@ -160,7 +174,14 @@ func (b *bare) changes(ctx context.Context, action string, of func(columns []str
 	return changes, nil
 }
 
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+// marks are n parameters, the first of which has a number.
+func marks(first, n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("$%d", first+i)
+	}
+	return strings.Join(all, ", ")
+}
 
 // table reads a whole result.
 func table(ctx context.Context, db *sql.DB, query string, args ...any) (columns []string, all [][]any, err error) {
@@ -186,43 +207,26 @@ func table(ctx context.Context, db *sql.DB, query string, args ...any) (columns 
 }
 
 // apply makes the changes, so many to a commit, and says how many a second.
+// Every writer takes the next as soon as it is done with its last.
 func (b *bare) apply(ctx context.Context, changes []change, size int) (float64, error) {
-	begin := time.Now()
-	for group := range slices.Chunk(changes, size) {
-		if err := b.exec(ctx, statement{text: `BEGIN IMMEDIATE`}); err != nil {
-			return 0, err
-		}
-		for _, statement := range slices.Concat(group...) {
-			if err := b.exec(ctx, statement); err != nil {
-				return 0, err
+	var (
+		groups   = slices.Collect(slices.Chunk(changes, size))
+		next     atomic.Int64
+		working  sync.WaitGroup
+		failures = make([]error, len(b.writers))
+		begin    = time.Now()
+	)
+	for i, w := range b.writers {
+		working.Go(func() {
+			for failures[i] == nil {
+				n := int(next.Add(1)) - 1
+				if n >= len(groups) {
+					return
+				}
+				failures[i] = w.commit(ctx, slices.Concat(groups[n]...))
 			}
-		}
-		if err := b.exec(ctx, statement{text: `COMMIT`}); err != nil {
-			return 0, err
-		}
+		})
 	}
-	return float64(len(changes)) / time.Since(begin).Seconds(), nil
-}
-
-// exec runs a statement that has to touch a row, if it is one of that kind.
-func (b *bare) exec(ctx context.Context, s statement) error {
-	prepared := b.prepared[s.text]
-	if prepared == nil {
-		var err error
-		if prepared, err = b.conn.PrepareContext(ctx, s.text); err != nil {
-			return fmt.Errorf("%s: %w", s.text, err)
-		}
-		b.prepared[s.text] = prepared
-	}
-	result, err := prepared.ExecContext(ctx, s.values...)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.text, err)
-	}
-	if len(s.values) == 0 {
-		return nil
-	}
-	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		return fmt.Errorf("%s: touched %d rows, want 1 (%w)", s.text, n, err)
-	}
-	return nil
+	working.Wait()
+	return float64(len(changes)) / time.Since(begin).Seconds(), errors.Join(failures...)
 }

@@ -1,10 +1,11 @@
 // Command bench measures hither next to the floor of the machine, in one run,
 // and prints what it found as Markdown: docs/performance.md comes from it.
 //
-// It builds the program and a bare net/http server, seeds a database with a
-// million memberships, and lets both servers answer the same load in turn, so
-// that what the machine does besides hits both. It knows hither by its wire;
-// only the seeding goes through internal/store, since that is fast.
+// It builds the program and a bare net/http server, seeds a database of each
+// engine with a million memberships, and lets the servers answer the same load
+// in turn, so that what the machine does besides hits all of them. It knows
+// hither by its wire; only the seeding goes through internal/store, since that
+// is fast.
 package main
 
 import (
@@ -26,6 +27,7 @@ type config struct {
 	time   time.Duration // of one measurement
 	rounds int
 	conns  int
+	engine string
 	dir    string // holds the seeded database, on the disk that is measured
 	out    string // "" is stdout
 	log    string // where hither's log goes
@@ -56,6 +58,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	flags.DurationVar(&c.time, "time", 5*time.Second, "how long each measurement takes")
 	flags.IntVar(&c.rounds, "rounds", 5, "how often each is taken; the median counts")
 	flags.IntVar(&c.conns, "conns", 48, "how many clients ask at once")
+	flags.StringVar(&c.engine, "engine", engineBoth, "sqlite, postgres, or both where PostgreSQL's programs are there")
 	flags.StringVar(&c.dir, "dir", filepath.Join(cache, "hither-bench"), "where the databases are, on the disk to be measured; the seeded one stays")
 	flags.StringVar(&c.out, "o", "", "write the report to this file instead of stdout")
 	flags.StringVar(&c.log, "log", os.DevNull, "where hither's log goes, a line for each request")
@@ -89,7 +92,7 @@ func (b bench) sayf(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.progress, "bench: "+format+"\n", args...)
 }
 
-func (b bench) run(ctx context.Context) (report, error) {
+func (b bench) run(ctx context.Context) (r report, err error) {
 	if b.rows < smallestRows || b.rows%smallestRows != 0 {
 		return report{}, fmt.Errorf("-rows must be a multiple of %d", smallestRows)
 	}
@@ -99,7 +102,7 @@ func (b bench) run(ctx context.Context) (report, error) {
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return report{}, err
 	}
-	r := report{config: b.config, machine: describeMachine(b.dir), date: time.Now()}
+	r = report{config: b.config, machine: describeMachine(b.dir), date: time.Now()}
 	work, err := os.MkdirTemp(b.dir, "run-*")
 	if err != nil {
 		return report{}, err
@@ -109,19 +112,29 @@ func (b bench) run(ctx context.Context) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	world := worldOf(b.rows)
-	database, err := b.seeded(ctx, world)
+	engines, err := b.engines(ctx)
 	if err != nil {
 		return report{}, err
 	}
-	if r.databaseSize, err = sizeOf(database); err != nil {
-		return report{}, err
+	defer func() { err = errors.Join(err, closeAll(engines)) }()
+	w := worldOf(b.rows)
+	for _, e := range engines {
+		if err := e.seed(ctx, w); err != nil {
+			return report{}, err
+		}
+		place, err := e.describe(ctx)
+		if err != nil {
+			return report{}, err
+		}
+		r.engines = append(r.engines, engineReport{name: e.name(), place: place})
 	}
-	if r.reads, err = b.reads(ctx, built, world, database); err != nil {
+	if err := b.reads(ctx, built, w, engines, &r); err != nil {
 		return report{}, fmt.Errorf("reads: %w", err)
 	}
-	if r.writes, err = b.writes(ctx, built, world, database, work); err != nil {
-		return report{}, fmt.Errorf("writes: %w", err)
+	for i, e := range engines {
+		if r.engines[i].writes, err = b.writes(ctx, built, w, e, work); err != nil {
+			return report{}, fmt.Errorf("writes, %s: %w", e.name(), err)
+		}
 	}
 	r.loadAfter = loadAverage()
 	return r, nil

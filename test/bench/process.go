@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +19,9 @@ type server struct {
 	addr    string
 	command *exec.Cmd
 	ended   chan error
+	// postmaster is the process that all processes of its database come from;
+	// 0: the database is within the server.
+	postmaster int
 }
 
 // startServer starts a program; arguments takes the address that it is to
@@ -104,31 +106,14 @@ func ignoreSignal(err error) error {
 	return err
 }
 
-// tick is the unit of times in /proc: Linux shows hundredths of a second to
-// programs, whatever it counts in.
-const tick = 10 * time.Millisecond
-
-// cpu is the processor time that the server has used.
+// cpu is the processor time that the server has used, and its database.
 func (s *server) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.command.Process.Pid))
-	if err != nil {
-		return 0, err
+	own, err := timesOf(s.command.Process.Pid)
+	if err != nil || s.postmaster == 0 {
+		return own.own, err
 	}
-	// The name, in brackets, may hold anything; the fields after it are fixed.
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	const user, system = 11, 12
-	if len(fields) <= system {
-		return 0, fmt.Errorf("/proc/PID/stat is %q", text)
-	}
-	var total time.Duration
-	for _, field := range []string{fields[user], fields[system]} {
-		ticks, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		total += time.Duration(ticks) * tick
-	}
-	return total, nil
+	database, err := familyTime(s.postmaster)
+	return own.own + database, err
 }
 
 // memory is what the server has in memory that is no file's, in bytes.

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 )
 
-// reads are what was measured without changing anything.
+// reads are what was measured of an engine without changing anything.
 type reads struct {
-	floor  readCase // measured in turn with those below
 	cases  []readCase
 	idle   int // bytes of anonymous memory after the start
 	loaded int // the most that was seen under load
@@ -25,47 +25,61 @@ type readCase struct {
 // measured: at its limit every server has a queue.
 const share = 0.7
 
-// reads measures the floor and hither in turn.
-func (b bench) reads(ctx context.Context, p programs, w world, database string) (r reads, err error) {
+// reads measures the floor and hither on each engine in turn.
+func (b bench) reads(ctx context.Context, p programs, w world, engines []engine, into *report) (err error) {
 	floor, err := startServer(ctx, b.log, p.floor, func(addr string) []string { return []string{addr} })
 	if err != nil {
-		return reads{}, err
+		return err
 	}
 	defer stopping(&err, floor)
-	hither, err := b.startHither(ctx, p, database)
-	if err != nil {
-		return reads{}, err
-	}
-	defer stopping(&err, hither)
-	if r.idle, err = hither.memory(); err != nil {
-		return reads{}, err
+	into.floor.name = "the floor"
+	hithers := make([]*server, len(engines))
+	for i, e := range engines {
+		hither, err := e.serve(ctx, p.hither)
+		if err != nil {
+			return err
+		}
+		defer stopping(&err, hither)
+		hithers[i] = hither
+		r := &into.engines[i].reads
+		r.cases = []readCase{
+			{name: "GET /user/invites/{id}: any of them, with its user's key", aim: e.inviteAim()},
+			{name: "GET …/members, first page of 20", aim: "≤ 7"},
+			{name: "GET …/members, any page of 20"},
+		}
+		if r.idle, err = hither.memory(); err != nil {
+			return err
+		}
 	}
 	requests := newReadRequests(w, b.conns)
-	r.floor.name = "the floor"
-	r.cases = []readCase{
-		{name: "GET /user/invites/{id}: any of them, with its user's key", aim: "≤ 2.9"},
-		{name: "GET …/members, first page of 20", aim: "≤ 7"},
-		{name: "GET …/members, any page of 20"},
-	}
-	generators := []func(int, []byte) []byte{requests.invite, requests.firstPage, requests.anyPage}
 	for round := range b.rounds {
 		b.sayf("reads: round %d of %d", round+1, b.rounds)
 		// The floor gets the very requests of the first case.
-		if err := b.readRound(ctx, floor, requests.invite, round == 0, &r.floor); err != nil {
-			return reads{}, err
+		if err := b.readRound(ctx, floor, requests.invite, round == 0, &into.floor); err != nil {
+			return err
 		}
-		for i, request := range generators {
-			if err := b.readRound(ctx, hither, request, round == 0, &r.cases[i]); err != nil {
-				return reads{}, err
+		for i, hither := range hithers {
+			if err := b.readTurn(ctx, hither, requests, round == 0, &into.engines[i].reads); err != nil {
+				return fmt.Errorf("%s: %w", engines[i].name(), err)
 			}
-			now, err := hither.memory()
-			if err != nil {
-				return reads{}, err
-			}
-			r.loaded = max(r.loaded, now)
 		}
 	}
-	return r, nil
+	return nil
+}
+
+// readTurn is one engine's in a round.
+func (b bench) readTurn(ctx context.Context, s *server, requests *readRequests, first bool, into *reads) error {
+	for i, request := range []func(int, []byte) []byte{requests.invite, requests.firstPage, requests.anyPage} {
+		if err := b.readRound(ctx, s, request, first, &into.cases[i]); err != nil {
+			return err
+		}
+		now, err := s.memory()
+		if err != nil {
+			return err
+		}
+		into.loaded = max(into.loaded, now)
+	}
+	return nil
 }
 
 // readRound measures a case at its limit and then below it.
@@ -93,12 +107,6 @@ func (b bench) warmLoad(ctx context.Context, s *server, request func(int, []byte
 		}
 	}
 	return l.measure(ctx, s)
-}
-
-func (b bench) startHither(ctx context.Context, p programs, database string) (*server, error) {
-	return startServer(ctx, b.log, p.hither, func(addr string) []string {
-		return []string{"serve", "--listen", addr, "--data", database}
-	})
 }
 
 // stopping stops a server and keeps its error unless there is one already.

@@ -13,11 +13,17 @@ type report struct {
 	config
 	machine
 
-	date         time.Time
-	databaseSize int64
-	reads        reads
-	writes       writes
-	loadAfter    string
+	date      time.Time
+	floor     readCase // measured in turn with the engines
+	engines   []engineReport
+	loadAfter string
+}
+
+// engineReport is what a run found of one engine.
+type engineReport struct {
+	name, place string
+	reads       reads
+	writes      writes
 }
 
 const introduction = `# Performance
@@ -27,7 +33,8 @@ page. **Only ratios count.** Rates double or halve from machine to machine and f
 took turns on the same machine moves little, and cpuX least.
 
 - The **floor** is a bare net/http server that looks at two headers and answers a fixed document of 657 bytes.
-- **R** is the floor's rate. **cpuX** is the processor time that one answer takes the server, over that of the floor.
+- **R** is the floor's rate. **cpuX** is the processor time that one answer takes the server, over that of the floor. On PostgreSQL
+  it is that of hither and of all processes of the database's server together.
 - hither is the whole program: credential, rights, SQL, envelope, a log line for each request (to /dev/null), metrics.
 - Load is a closed loop on the same cores as the servers: every client asks again as soon as it has its answer. p50 and p99
   are those of a server that is asked for all it can give.
@@ -49,13 +56,15 @@ func (r report) markdown() string {
 func (r report) writeMachine(b *strings.Builder) {
 	fmt.Fprintf(b, "## This run\n\n| | |\n|---|---|\n")
 	fmt.Fprintf(b, "| date | %s |\n", r.date.UTC().Format("2006-01-02"))
-	fmt.Fprintf(b, "| machine | %s, %d cores, %s; databases on %s |\n", r.cpu, r.cores, r.kernel, r.filesystem)
+	fmt.Fprintf(b, "| machine | %s, %d cores, %s |\n", r.cpu, r.cores, r.kernel)
 	fmt.Fprintf(b, "| Go | %s |\n", runtime.Version())
-	fmt.Fprintf(b, "| database | SQLite, %s memberships (%s of them in one account), %s |\n",
-		thousands(r.rows), thousands(r.rows/5), megabytes(int(r.databaseSize)))
+	fmt.Fprintf(b, "| databases | %s memberships, %s of them in one account |\n", thousands(r.rows), thousands(r.rows/5))
+	for _, e := range r.engines {
+		fmt.Fprintf(b, "| %s | %s |\n", e.name, e.place)
+	}
 	fmt.Fprintf(b, "| load | %d clients, %d rounds of %s each |\n", r.conns, r.rounds, r.time)
-	rates := make([]float64, len(r.reads.floor.rounds))
-	for i, m := range r.reads.floor.rounds {
+	rates := make([]float64, len(r.floor.rounds))
+	for i, m := range r.floor.rounds {
 		rates[i] = m.rate()
 	}
 	fmt.Fprintf(b, "| quiet? | load average before %s, after %s; the floor's rate lay between %s and %s |\n\n",
@@ -64,24 +73,37 @@ func (r report) writeMachine(b *strings.Builder) {
 
 func (r report) writeReads(b *strings.Builder) {
 	b.WriteString("## Reading\n\n| | bytes | answers/s | of R | CPU an answer | cpuX | aim | p50 | p99 |\n|---|---|---|---|---|---|---|---|---|\n")
-	r.writeRead(b, r.reads.floor)
-	for _, c := range r.reads.cases {
-		r.writeRead(b, c)
+	r.writeRead(b, r.floor.name, r.floor)
+	for _, e := range r.engines {
+		for _, c := range e.reads.cases {
+			r.writeRead(b, e.name+", "+c.name, c)
+		}
 	}
-	fmt.Fprintf(b, "\nThe lists are of the account with %s members and tell how many there are in all.\n\n", thousands(r.rows/5))
-	fmt.Fprintf(b, "Anonymous memory of the server: %s after the start (aim: 35 MB), %s under this load, %s under the writes below (80 MB).\n\n",
-		megabytes(r.reads.idle), megabytes(r.reads.loaded), megabytes(r.writes.loaded))
+	fmt.Fprintf(b, `
+The lists are of the account with %s members and tell how many there are in all.
+
+## Memory
+
+Anonymous memory of hither's process, the most that was seen.
+
+| | after the start (aim: 35 MB) | reading, as above (aim: 80 MB) | writing, as below (aim: 80 MB) |
+|---|---|---|---|
+`, thousands(r.rows/5))
+	for _, e := range r.engines {
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", e.name, megabytes(e.reads.idle), megabytes(e.reads.loaded), megabytes(e.writes.loaded))
+	}
+	b.WriteString("\n")
 }
 
-func (r report) writeRead(b *strings.Builder, c readCase) {
+func (r report) writeRead(b *strings.Builder, name string, c readCase) {
 	rounds := c.rounds
 	var ofR, cpuX []float64
 	for i, m := range rounds {
-		floor := r.reads.floor.rounds[i]
+		floor := r.floor.rounds[i]
 		ofR = append(ofR, m.rate()/floor.rate())
 		cpuX = append(cpuX, float64(m.each())/float64(max(1, floor.each())))
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %.3f | %s | **%.2f** | %s | %s | %s |\n", c.name,
+	fmt.Fprintf(b, "| %s | %s | %s | %.3f | %s | **%.2f** | %s | %s | %s |\n", name,
 		thousands(rounds[0].bytes/rounds[0].answers), thousands(int(median(rounds, measured.rate))), medianOf(ofR),
 		micros(median(rounds, func(m measured) float64 { return float64(m.each()) })), medianOf(cpuX), c.aim,
 		millis(median(rounds, func(m measured) float64 { return float64(m.p50) })),
@@ -89,17 +111,53 @@ func (r report) writeRead(b *strings.Builder, c readCase) {
 }
 
 func (r report) writeWrites(b *strings.Builder) {
-	fmt.Fprintf(b, `## Durable writes
+	b.WriteString(`## Durable writes
 
 An answer leaves after the fsync. The bare loop makes the same changes to another copy of the database, row by row and byte
-by byte, in the same order, over the same engine and settings, with no server around it: once with each change in a commit
-of its own, once with %d in each commit, as many as there are clients.
+by byte, over the same engine and settings, with no server around it and nothing read or locked.
+`)
+	for _, e := range r.engines {
+		if e.name == postgresName {
+			r.writeAlone(b, e)
+		} else {
+			r.writeGrouped(b, e)
+		}
+	}
+}
+
+// writeGrouped is about an engine with one writer.
+func (r report) writeGrouped(b *strings.Builder, e engineReport) {
+	fmt.Fprintf(b, `
+### %s
+
+One connection writes, in the order of hither's commits: once with each change in a commit of its own, once with %d in each
+commit, as many as there are clients.
 
 | | changes/s | of the bare loop in groups (aim: 0.5) | of the bare loop one by one (aim: 2) | bare, groups | bare, one by one | CPU a change | p50 | p99 |
 |---|---|---|---|---|---|---|---|---|
-`, r.conns)
-	writeWrite(b, inviteName, r.writes.creates)
-	writeWrite(b, acceptName, r.writes.accepts)
+`, e.name, r.conns)
+	for _, c := range e.writes.named() {
+		fmt.Fprintf(b, "| %s | %s | **%.2f** | **%.2f** | %s | %s | %s |\n", c.name,
+			thousands(int(median(c.hither, measured.rate))), medianOf(c.ofBare(c.group)), medianOf(c.ofBare(c.alone)),
+			thousands(int(medianOf(c.group))), thousands(int(medianOf(c.alone))), c.costs())
+	}
+}
+
+// writeAlone is about an engine on which each change is a transaction.
+func (r report) writeAlone(b *strings.Builder, e engineReport) {
+	fmt.Fprintf(b, `
+### %s
+
+Each change is a transaction, in hither and in the bare loop, which writes over %d connections at once, as many as hither
+does, by database/sql and pgx as hither does, with prepared statements.
+
+| | changes/s | of the bare loop (aim: 0.5) | bare | CPU a change | p50 | p99 |
+|---|---|---|---|---|---|---|
+`, e.name, postgresWriters)
+	for _, c := range e.writes.named() {
+		fmt.Fprintf(b, "| %s | %s | **%.2f** | %s | %s |\n", c.name, thousands(int(median(c.hither, measured.rate))),
+			medianOf(c.ofBare(c.alone)), thousands(int(medianOf(c.alone))), c.costs())
+	}
 }
 
 const (
@@ -107,18 +165,30 @@ const (
 	acceptName = "accept: `PATCH /user/invites/{id}`"
 )
 
-func writeWrite(b *strings.Builder, name string, c writeCase) {
-	var ofGroup, ofAlone []float64
-	for i, m := range c.hither {
-		ofGroup = append(ofGroup, m.rate()/c.group[i])
-		ofAlone = append(ofAlone, m.rate()/c.alone[i])
+type namedWrite struct {
+	writeCase
+
+	name string
+}
+
+func (w writes) named() []namedWrite {
+	return []namedWrite{{w.creates, inviteName}, {w.accepts, acceptName}}
+}
+
+// ofBare are hither's rates over those of the bare loop.
+func (c writeCase) ofBare(rates []float64) []float64 {
+	ratios := make([]float64, len(rates))
+	for i, rate := range rates {
+		ratios[i] = c.hither[i].rate() / rate
 	}
-	fmt.Fprintf(b, "| %s | %s | **%.2f** | **%.2f** | %s | %s | %s | %s | %s |\n", name,
-		thousands(int(median(c.hither, measured.rate))), medianOf(ofGroup), medianOf(ofAlone),
-		thousands(int(medianOf(c.group))), thousands(int(medianOf(c.alone))),
-		micros(median(c.hither, func(m measured) float64 { return float64(m.each()) })),
-		millis(median(c.hither, func(m measured) float64 { return float64(m.p50) })),
-		millis(median(c.hither, func(m measured) float64 { return float64(m.p99) })))
+	return ratios
+}
+
+// costs are the last cells of a row.
+func (c writeCase) costs() string {
+	return micros(median(c.hither, func(m measured) float64 { return float64(m.each()) })) + " | " +
+		millis(median(c.hither, func(m measured) float64 { return float64(m.p50) })) + " | " +
+		millis(median(c.hither, func(m measured) float64 { return float64(m.p99) }))
 }
 
 // writeSteady is about latency below the limit.
@@ -132,7 +202,7 @@ answered, and latency counts from when a request was due (so it is corrected for
 | | asked a second | p50 | p99 | p99 of the floor's | aim |
 |---|---|---|---|---|---|
 `, 100*share, 100*share)
-	floor := r.reads.floor.steady
+	floor := r.floor.steady
 	writeOne := func(name, aim string, rounds []measured) {
 		var ofFloor []float64
 		for i, m := range rounds {
@@ -142,16 +212,19 @@ answered, and latency counts from when a request was due (so it is corrected for
 			millis(median(rounds, func(m measured) float64 { return float64(m.p50) })),
 			millis(median(rounds, func(m measured) float64 { return float64(m.p99) })), medianOf(ofFloor), aim)
 	}
-	writeOne(r.reads.floor.name, "", floor)
-	for _, c := range r.reads.cases {
-		aim := ""
-		if c.aim != "" {
-			aim = "≤ 3 of the floor's"
+	writeOne(r.floor.name, "", floor)
+	for _, e := range r.engines {
+		for _, c := range e.reads.cases {
+			aim := ""
+			if c.aim != "" {
+				aim = "≤ 3 of the floor's"
+			}
+			writeOne(e.name+", "+c.name, aim, c.steady)
 		}
-		writeOne(c.name, aim, c.steady)
+		for _, c := range e.writes.named() {
+			writeOne(e.name+", "+c.name, "p99 ≤ 60 ms", c.steady)
+		}
 	}
-	writeOne(inviteName, "p99 ≤ 60 ms", r.writes.creates.steady)
-	writeOne(acceptName, "p99 ≤ 60 ms", r.writes.accepts.steady)
 }
 
 func thousands(n int) string {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 
@@ -22,7 +21,8 @@ type writes struct {
 }
 
 // writeCase is one kind of change: by hither, and by the bare loop with one
-// change a commit and with as many as there are clients. A round each.
+// change a commit and, where the bare loop is a single writer, with as many as
+// there are clients. A round each.
 type writeCase struct {
 	hither       []measured
 	steady       []measured // at share of the rate of the round
@@ -31,26 +31,16 @@ type writeCase struct {
 
 // writes lets hither and a bare loop make the same changes in turn, each to a
 // copy of the database.
-func (b bench) writes(ctx context.Context, p programs, w world, database, work string) (r writes, err error) {
-	served, copied := filepath.Join(work, "served.db"), filepath.Join(work, "bare.db")
-	for _, path := range []string{served, copied} {
-		if err := copyFile(database, path); err != nil {
-			return writes{}, err
-		}
-	}
-	loop, err := openBare(ctx, copied, served)
+func (b bench) writes(ctx context.Context, p programs, w world, e engine, work string) (r writes, err error) {
+	hither, loop, err := e.serveCopy(ctx, p.hither, work)
 	if err != nil {
 		return writes{}, err
 	}
 	defer func() { err = errors.Join(err, loop.close()) }()
-	hither, err := b.startHither(ctx, p, served)
-	if err != nil {
-		return writes{}, err
-	}
 	defer stopping(&err, hither)
 	inviting := newInviting(w, b.conns)
 	for round := range b.rounds {
-		b.sayf("writes: round %d of %d", round+1, b.rounds)
+		b.sayf("writes, %s: round %d of %d", e.name(), round+1, b.rounds)
 		creating := load{conns: b.conns, time: b.time, request: inviting.request, answered: inviting.answered}
 		created, err := b.writeRound(ctx, hither, creating, creating, &r.creates)
 		if err != nil {
@@ -103,23 +93,30 @@ func (b bench) writeRound(ctx context.Context, s *server, full, steady load, int
 	return atLimit.answers + below.answers, nil
 }
 
-// bareRound makes the changes of a round once more. Half of them go one to a
-// commit, half of them in groups.
+// bareRound makes the changes of a round once more, one to a commit. A single
+// writer makes half of them in groups.
 func (b bench) bareRound(ctx context.Context, loop *bare, rows, answers []change, r *writes) error {
 	for _, part := range []struct {
 		changes []change
 		into    *writeCase
 	}{{rows, &r.creates}, {answers, &r.accepts}} {
-		half := len(part.changes) / 2
-		alone, err := loop.apply(ctx, part.changes[:half], 1)
+		cut := len(part.changes)
+		if len(loop.writers) == 1 {
+			cut /= 2
+		}
+		alone, err := loop.apply(ctx, part.changes[:cut], 1)
 		if err != nil {
 			return err
 		}
-		group, err := loop.apply(ctx, part.changes[half:], b.conns)
+		part.into.alone = append(part.into.alone, alone)
+		if cut == len(part.changes) {
+			continue
+		}
+		group, err := loop.apply(ctx, part.changes[cut:], b.conns)
 		if err != nil {
 			return err
 		}
-		part.into.alone, part.into.group = append(part.into.alone, alone), append(part.into.group, group)
+		part.into.group = append(part.into.group, group)
 	}
 	return nil
 }
@@ -215,14 +212,6 @@ func copyFile(from, to string) (err error) {
 		return err
 	}
 	return target.Sync() // what is still to be written would slow down the first round
-}
-
-func sizeOf(path string) (int64, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
 }
 
 // medianOf is the middle of some numbers.
