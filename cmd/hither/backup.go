@@ -28,7 +28,7 @@ and to go back to it, with hither stopped, into a database that is empty:
   pg_restore --exit-on-error --single-transaction --no-owner --dbname=URL FILE
 
 URL goes without its password, since others can see command lines: PGPASSWORD or
-a passfile has it.`
+a passfile has it`
 
 // Run copies the database as it is, in the schema that it has: a backup is due
 // before an upgrade, so nothing is migrated.
