@@ -14,6 +14,11 @@ import (
 // index in the order that was asked for, and the engine merges them. So a page
 // costs what it skips and shows, however many rows there are, and rows
 // themselves are read only for what is shown.
+//
+// SQLite takes the order into the branches by itself. PostgreSQL does not: it
+// reads and sorts all of them, whatever it knows of the account's size. So there
+// each branch is sorted and cut by itself (Store.cutBranches). SQLite would not
+// see that what is cut is sorted, and sort it once more.
 
 // branch selects ids of one state as it is stored, and as it reads: the two
 // differ for what is due.
@@ -79,7 +84,7 @@ func (s *Store) Members(ctx context.Context, accountID iam.ID, query iam.MemberQ
 	}
 	list := accountList{
 		accountID: accountID, statuses: statuses, email: query.Email, order: memberOrdering(query.Order),
-		descending: query.Descending, page: query.PageRequest, now: now,
+		descending: query.Descending, page: query.PageRequest, now: now, cut: s.cutBranches,
 	}
 	return snapshot(ctx, s, list.read)
 }
@@ -158,7 +163,7 @@ func (s *Store) AccountInvitations(
 	}
 	list := accountList{
 		accountID: accountID, statuses: statuses, invitedOnly: true, order: byID(),
-		descending: true, page: query.PageRequest, now: now,
+		descending: true, page: query.PageRequest, now: now, cut: s.cutBranches,
 	}
 	return snapshot(ctx, s, list.read)
 }
@@ -173,6 +178,7 @@ type accountList struct {
 	descending  bool
 	page        iam.PageRequest
 	now         time.Time
+	cut         bool // each branch to what a page may need of it
 }
 
 func (l accountList) read(v *view) (iam.Page[iam.Member], error) {
@@ -185,10 +191,18 @@ func (l accountList) read(v *view) (iam.Page[iam.Member], error) {
 		return list, nil
 	}
 	var b builder
-	b.add(`FROM (`)
-	l.ids(&b)
 	skip, size, backwards := span(l.page, total)
-	b.add(l.order.clause(``, l.descending != backwards), ` LIMIT `, b.arg(size), ` OFFSET `, b.arg(skip),
+	order := l.order.clause(``, l.descending != backwards)
+	most := b.lazy(skip + size)
+	b.add(`FROM (`)
+	// The total is that of an account which is there, at the same moment.
+	l.ids(&b, b.arg(string(l.accountID)), func(branch string) string {
+		if !l.cut {
+			return branch
+		}
+		return `SELECT * FROM (` + branch + order + ` LIMIT ` + most() + `) branch` //nolint:unqueryvet // the branch names them
+	})
+	b.add(order, ` LIMIT `, b.arg(size), ` OFFSET `, b.arg(skip),
 		`) page JOIN memberships m ON m.id = page.id `, joinMember, l.order.clause(`page.`, l.descending))
 	if list.Items, err = v.members(b.String(), b.args, l.now); err != nil {
 		return iam.Page[iam.Member]{}, fmt.Errorf("list members: %w", err)
@@ -208,9 +222,10 @@ func span(page iam.PageRequest, total int) (skip, size int, backwards bool) {
 	return total - skip - size, size, true
 }
 
-// ids writes the statement of the list's ids, not yet ordered.
-func (l accountList) ids(b *builder) {
-	more := ` FROM memberships m WHERE m.account_id = ` + present(b.arg(string(l.accountID)))
+// ids writes the statement of the list's ids, not yet ordered; each has the
+// last word on a branch.
+func (l accountList) ids(b *builder, account string, each func(branch string) string) {
+	more := ` FROM memberships m WHERE m.account_id = ` + account
 	if l.invitedOnly {
 		more += ` AND m.invited = 1`
 	}
@@ -220,7 +235,7 @@ func (l accountList) ids(b *builder) {
 	now := b.lazy(toMicros(l.now))
 	var selects []string
 	for _, part := range together(branchesOf(l.statuses)) {
-		selects = append(selects, `SELECT m.id AS id`+l.order.selects(part.stored)+more+part.where(now))
+		selects = append(selects, each(`SELECT m.id AS id`+l.order.selects(part.stored)+more+part.where(now)))
 	}
 	b.add(strings.Join(selects, ` UNION ALL `))
 }
@@ -236,7 +251,7 @@ func (l accountList) total(v *view) (int, error) {
 		total int
 	)
 	b.add(`SELECT count(*) FROM (`)
-	l.ids(&b)
+	l.ids(&b, present(b.arg(string(l.accountID))), func(branch string) string { return branch })
 	b.add(`) ids`)
 	if err := one(v, b.String(), b.args, (*count)(&total)); err != nil {
 		return 0, fmt.Errorf("count members: %w", err)

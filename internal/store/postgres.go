@@ -78,7 +78,7 @@ func OpenPostgres(ctx context.Context, url string, options Options) (_ *Store, e
 	s := &Store{
 		readers: newPool(many(postgresReaders, func() connection { return postgresSession(reading) })), now: options.Now, closeLast: closeBoth,
 		// A reader's statements see one moment: READ COMMITTED would give each its own.
-		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`,
+		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`, cutBranches: true,
 	}
 	s.writer = &transactor{
 		sessions: newPool(many(postgresWriters, func() *sqlSession { return postgresSession(db) })),

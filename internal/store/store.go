@@ -60,6 +60,9 @@ type Store struct {
 	now     func() time.Time
 	// beginRead opens a transaction whose statements see one moment.
 	beginRead string
+	// cutBranches has each branch of an account's list sorted and cut by itself,
+	// for an engine that needs it to walk an index: see list.go.
+	cutBranches bool
 	// closeLast ends what is left when readers and writer are closed.
 	closeLast func() error
 	closing   sync.Once
