@@ -66,7 +66,7 @@ func (b bench) turn(ctx context.Context, a *asking, into *peerTurns, first bool)
 	}
 	invite, err := load{conns: b.conns, time: b.time, request: a.inviteRequest, answered: a.inviteAnswered}.measure(ctx, a.server)
 	if err != nil {
-		return fmt.Errorf("invite: %w", err)
+		return fmt.Errorf("invite: %w (are all invited already? then give more -rows, or less -time)", err)
 	}
 	a.collect()
 	accept, err := load{conns: b.conns, time: b.time, request: a.acceptRequest}.measure(ctx, a.server)
