@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,5 +93,41 @@ func TestRefusedConnectionsAreUnavailable(t *testing.T) {
 		if iam.KindOf(err) != iam.Unavailable {
 			t.Errorf("%s where nobody is let in: got %v, want Unavailable", what, err)
 		}
+	}
+}
+
+// TestPurgesWaitForNobody holds that requests with nothing in common don't wait
+// for each other because both drop what is old.
+func TestPurgesWaitForNobody(t *testing.T) {
+	t.Parallel()
+	var now atomic.Pointer[time.Time]
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now.Store(&start)
+	s, err := OpenPostgres(t.Context(), postgres.Database(t), Options{Now: func() time.Time { return *now.Load() }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	keep := func(id byte, then func()) error {
+		return s.Update(t.Context(), func(tx iam.Tx) error {
+			err := tx.KeepOutcome([32]byte{id}, iam.Outcome{Result: "{}"})
+			then()
+			return err
+		})
+	}
+	for id := range byte(3) {
+		if err := keep(id, func() {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	later := start.Add(2 * iam.IdempotencyLife)
+	now.Store(&later)
+	err = keep(10, func() { // the other one is through before this one commits
+		if err := keep(11, func() {}); err != nil {
+			t.Errorf("a request beside one that purges: got %v, want none", err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
