@@ -20,5 +20,7 @@ export HITHER_TEST_POSTGRES_BIN="$folder/node_modules/$package/native/bin"
 
 export CGO_ENABLED=0
 go test -count=1 ./internal/store ./cmd/hither
-HITHER_TEST_ENGINE=postgres go test -count=1 ./test/e2e
+# The package has the server without pg_dump, and an older pg_dump refuses a newer server.
+scripts/loud.sh 'NOT TESTED on PostgreSQL 18: the restore drill, since the package carries no pg_dump'
+HITHER_TEST_ENGINE=postgres go test -count=1 -skip TestPostgresRestoreDrill ./test/e2e
 HITHER_TEST_ENGINE=postgres go -C test/sdk test -count=1 ./...
