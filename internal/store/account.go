@@ -17,11 +17,10 @@ type accountRow struct {
 	lifetime int64
 }
 
-func (a *accountRow) dest() []any {
-	return []any{
+func (a *accountRow) dest(to []any) []any {
+	return append(to,
 		(*text)(&a.ID), (*text)(&a.Name), (*text)(&a.Type), (*flag)(&a.EnforceTwoFactor), (*text)(&a.AbuseContactEmail),
-		(*number)(&a.lifetime), (*count)(&a.MemberLimit), (*flag)(&a.Suspended), (*flag)(&a.NeedsSuperAdmin), (*stamp)(&a.CreatedOn),
-	}
+		(*number)(&a.lifetime), (*count)(&a.MemberLimit), (*flag)(&a.Suspended), (*flag)(&a.NeedsSuperAdmin), (*stamp)(&a.CreatedOn))
 }
 
 func (a *accountRow) account() iam.Account {
@@ -65,8 +64,6 @@ type rolesOf struct {
 	own     bool
 }
 
-func (r *rolesOf) dest() []any { return []any{(*number)(&r.version), (*flag)(&r.own)} }
-
 const rolesOfColumns = `(SELECT i.roles_version FROM instance i), ` + hasOwnRoles
 
 // access reads an account and the accepted membership of a user in it.
@@ -76,11 +73,11 @@ func (v *view) access(accountID, userID iam.ID) (iam.Account, *iam.Membership, r
 		account accountRow
 		own     membershipRow
 	)
-	dest := append(roles.dest(), account.dest()...)
+	dest := destinations((*number)(&roles.version), (*flag)(&roles.own))
 	err := one(v, `SELECT `+rolesOfColumns+`, `+accountColumns+`, `+membershipColumns+`
 		FROM accounts a LEFT JOIN memberships m ON m.account_id = a.id AND m.user_id = $1 AND m.status = 'accepted'
 		WHERE a.id = $2 AND a.deleted_on = 0`,
-		[]any{string(userID), string(accountID)}, append(dest, own.dest()...)...)
+		[]any{string(userID), string(accountID)}, own.dest(account.dest(dest))...)
 	if err == nil {
 		err = v.resolve(roles.version, &own)
 	}
@@ -113,7 +110,7 @@ func (s *Store) Accounts(ctx context.Context, userID iam.ID, query iam.AccountQu
 		err = v.query(`SELECT `+accountColumns+`
 			FROM (SELECT a.id`+from.String()+order+limit+`) page JOIN accounts a ON a.id = page.id`+order, from.args, func(r row) error {
 			var a accountRow
-			if err := r.Scan(a.dest()...); err != nil {
+			if err := r.Scan(a.dest(nil)...); err != nil {
 				return fmt.Errorf("scan account: %w", err)
 			}
 			list.Items = append(list.Items, a.account())

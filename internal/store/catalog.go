@@ -167,7 +167,7 @@ func (v *view) resolve(version int64, rows ...*membershipRow) error {
 	var set *roleSet
 	own := map[iam.ID]map[iam.ID]iam.Role{}
 	for _, m := range rows {
-		if m.ID == "" {
+		if m == nil || m.ID == "" {
 			continue // an outer join found none
 		}
 		if set == nil {

@@ -25,17 +25,15 @@ func (h *hash32) Scan(src any) error {
 	return nil
 }
 
-func keyDest(k *iam.Key) []any {
-	return []any{
-		(*text)(&k.ID), (*text)(&k.UserID), (*text)(&k.Name), (*hash32)(&k.Hash), (*flag)(&k.Disabled), (*stamp)(&k.CreatedOn),
-	}
+func keyDest(to []any, k *iam.Key) []any {
+	return append(to,
+		(*text)(&k.ID), (*text)(&k.UserID), (*text)(&k.Name), (*hash32)(&k.Hash), (*flag)(&k.Disabled), (*stamp)(&k.CreatedOn))
 }
 
-func tokenDest(t *iam.Token) []any {
-	return []any{
+func tokenDest(to []any, t *iam.Token) []any {
+	return append(to,
 		(*text)(&t.ID), (*text)(&t.UserID), (*text)(&t.Name), (*hash32)(&t.Hash), (*flag)(&t.Disabled),
-		(*stamp)(&t.ExpiresOn), (*stamp)(&t.CreatedOn),
-	}
+		(*stamp)(&t.ExpiresOn), (*stamp)(&t.CreatedOn))
 }
 
 // KeyPrincipal implements iam.Store. Every request begins with it or with
@@ -46,7 +44,7 @@ func (s *Store) KeyPrincipal(ctx context.Context, hash [32]byte) (iam.KeyPrincip
 		var p iam.KeyPrincipal
 		err := one(v, `SELECT `+keyColumns+`, `+userColumns+`
 			FROM user_keys k JOIN users u ON u.id = k.user_id WHERE k.hash = $1`,
-			[]any{hash[:]}, append(keyDest(&p.Key), userDest(&p.User)...)...)
+			[]any{hash[:]}, userDest(keyDest(destinations(), &p.Key), &p.User)...)
 		if err != nil {
 			return iam.KeyPrincipal{}, fmt.Errorf("read key: %w", err)
 		}
@@ -60,7 +58,7 @@ func (s *Store) TokenPrincipal(ctx context.Context, hash [32]byte) (iam.TokenPri
 		var p iam.TokenPrincipal
 		err := one(v, `SELECT `+tokenColumns+`, `+userColumns+`
 			FROM tokens t LEFT JOIN users u ON u.id = t.user_id WHERE t.hash = $1`,
-			[]any{hash[:]}, append(tokenDest(&p.Token), userDest(&p.User)...)...)
+			[]any{hash[:]}, userDest(tokenDest(destinations(), &p.Token), &p.User)...)
 		if err != nil {
 			return iam.TokenPrincipal{}, fmt.Errorf("read token: %w", err)
 		}
@@ -75,7 +73,7 @@ func (s *Store) Keys(ctx context.Context, userID iam.ID) ([]iam.Key, error) {
 		err := v.query(`SELECT `+keyColumns+` FROM user_keys k WHERE k.user_id = $1 ORDER BY k.id`,
 			[]any{string(userID)}, func(r row) error {
 				var key iam.Key
-				if err := r.Scan(keyDest(&key)...); err != nil {
+				if err := r.Scan(keyDest(nil, &key)...); err != nil {
 					return fmt.Errorf("scan key: %w", err)
 				}
 				keys = append(keys, key)
@@ -98,7 +96,7 @@ func (s *Store) Tokens(ctx context.Context, userID iam.ID) ([]iam.Token, error) 
 		var tokens []iam.Token
 		err := v.query(statement, args, func(r row) error {
 			var token iam.Token
-			if err := r.Scan(tokenDest(&token)...); err != nil {
+			if err := r.Scan(tokenDest(nil, &token)...); err != nil {
 				return fmt.Errorf("scan token: %w", err)
 			}
 			tokens = append(tokens, token)

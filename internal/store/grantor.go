@@ -20,21 +20,27 @@ type grantorRow struct {
 	userID, tokenID     iam.ID
 	suspended, disabled bool
 	expiresOn           time.Time
-	membership          membershipRow
+	memberID            iam.ID
+	email, roles        string
+	membership          *membershipRow // nil: none
 }
 
-func (g *grantorRow) dest() []any {
-	return []any{
+func (g *grantorRow) dest(to []any) []any {
+	return append(to,
 		(*text)(&g.userID), (*flag)(&g.suspended), (*text)(&g.tokenID), (*flag)(&g.disabled), (*stamp)(&g.expiresOn),
-		(*text)(&g.membership.ID), (*text)(&g.membership.Email), (*text)(&g.membership.roles),
-	}
+		(*text)(&g.memberID), (*text)(&g.email), (*text)(&g.roles))
 }
 
-// of completes the grantor's membership by what it shares with the row that it
-// was read for, and returns it for its roles to be resolved.
+// of is the grantor's membership, with what it shares with the row that it was
+// read for, for its roles to be resolved; nil where the grantor has none.
 func (g *grantorRow) of(m *membershipRow) *membershipRow {
-	g.membership.AccountID, g.membership.UserID, g.membership.Status = m.AccountID, g.userID, iam.Accepted
-	return &g.membership
+	if g.memberID == "" {
+		return nil
+	}
+	g.membership = &membershipRow{roles: g.roles, Membership: iam.Membership{
+		ID: g.memberID, AccountID: m.AccountID, Email: g.email, UserID: g.userID, Status: iam.Accepted,
+	}}
+	return g.membership
 }
 
 func (g *grantorRow) facts(grantor iam.Grantor, now time.Time) iam.GrantorFacts {

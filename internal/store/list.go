@@ -204,7 +204,7 @@ func (l accountList) read(v *view) (iam.Page[iam.Member], error) {
 	})
 	b.add(order, ` LIMIT `, b.arg(size), ` OFFSET `, b.arg(skip),
 		`) page JOIN memberships m ON m.id = page.id `, joinMember, l.order.clause(`page.`, l.descending))
-	if list.Items, err = v.members(b.String(), b.args, l.now); err != nil {
+	if list.Items, err = v.members(b.String(), b.args, size, l.now); err != nil {
 		return iam.Page[iam.Member]{}, fmt.Errorf("list members: %w", err)
 	}
 	return list, nil

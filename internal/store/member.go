@@ -18,14 +18,16 @@ type memberRow struct {
 const memberColumns = membershipColumns + `, ` + userColumns + `, ` + grantorColumns
 
 // joinMember joins what an account sees beside row m: the user only of an
-// accepted row, and the grantor only of a pending one.
+// accepted row, and the grantor only of a pending one. CASE says so before the
+// grantor is looked up; an AND would after it, for each of the many that were
+// accepted.
 const joinMember = `LEFT JOIN users u ON u.id = m.user_id AND m.status = 'accepted'
-	LEFT JOIN users gu ON gu.id = m.grantor_user AND m.status = 'pending'
-	LEFT JOIN tokens gt ON gt.id = m.grantor_token AND m.status = 'pending'
+	LEFT JOIN users gu ON gu.id = CASE WHEN m.status = 'pending' THEN m.grantor_user END
+	LEFT JOIN tokens gt ON gt.id = CASE WHEN m.status = 'pending' THEN m.grantor_token END
 	LEFT JOIN memberships g ON g.account_id = m.account_id AND g.user_id = gu.id AND g.status = 'accepted'`
 
-func (m *memberRow) dest() []any {
-	return append(append(m.membershipRow.dest(), userDest(&m.user)...), m.grantor.dest()...)
+func (m *memberRow) dest(to []any) []any {
+	return m.grantor.dest(userDest(m.membershipRow.dest(to), &m.user))
 }
 
 func (m *memberRow) member(now time.Time) iam.Member {
@@ -40,7 +42,7 @@ func (m *memberRow) member(now time.Time) iam.Member {
 func (s *Store) Member(ctx context.Context, accountID, id iam.ID) (iam.Member, error) {
 	return read(ctx, s, func(v *view) (iam.Member, error) {
 		members, err := v.members(`FROM memberships m JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0 `+joinMember+`
-			WHERE m.id = $1 AND m.account_id = $2`, []any{string(id), string(accountID)}, s.now())
+			WHERE m.id = $1 AND m.account_id = $2`, []any{string(id), string(accountID)}, 1, s.now())
 		if err == nil && len(members) == 0 {
 			err = iam.ErrNoRow
 		}
@@ -51,22 +53,29 @@ func (s *Store) Member(ctx context.Context, accountID, id iam.ID) (iam.Member, e
 	})
 }
 
-// members reads memberRows; from is the statement from its FROM on.
-func (v *view) members(from string, args []any, now time.Time) ([]iam.Member, error) {
+// members reads memberRows, of which there are most; from is the statement from
+// its FROM on.
+func (v *view) members(from string, args []any, most int, now time.Time) ([]iam.Member, error) {
 	var (
 		version int64
-		rows    []*memberRow
-		named   []*membershipRow
+		m       memberRow // each row in turn
+		rows    []memberRow
 	)
+	dest := m.dest(destinations((*number)(&version)))
 	err := v.query(`SELECT (SELECT i.roles_version FROM instance i), `+memberColumns+` `+from, args, func(r row) error {
-		var m memberRow
-		if err := r.Scan(append([]any{(*number)(&version)}, m.dest()...)...); err != nil {
+		if err := r.Scan(dest...); err != nil {
 			return fmt.Errorf("scan member: %w", err)
 		}
-		rows = append(rows, &m)
-		named = append(named, &m.membershipRow, m.grantor.of(&m.membershipRow))
+		if rows == nil {
+			rows = make([]memberRow, 0, most)
+		}
+		rows = append(rows, m)
 		return nil
 	})
+	named := make([]*membershipRow, 0, 2*len(rows))
+	for i := range rows {
+		named = append(named, &rows[i].membershipRow, rows[i].grantor.of(&rows[i].membershipRow))
+	}
 	if err == nil {
 		err = v.resolve(version, named...)
 	}
@@ -74,8 +83,8 @@ func (v *view) members(from string, args []any, now time.Time) ([]iam.Member, er
 		return nil, err
 	}
 	members := make([]iam.Member, len(rows))
-	for i, m := range rows {
-		members[i] = m.member(now)
+	for i := range rows {
+		members[i] = rows[i].member(now)
 	}
 	return members, nil
 }
@@ -103,7 +112,7 @@ func (t *tx) targetFacts(account iam.AccountFacts, memberID iam.ID) (iam.MemberF
 		others  int
 		target  memberRow
 	)
-	dest := append([]any{(*number)(&version), (*count)(&others)}, target.dest()...)
+	dest := target.dest(destinations((*number)(&version), (*count)(&others)))
 	err := one(t, `SELECT (SELECT i.roles_version FROM instance i), `+countOtherSupers+`, `+memberColumns+`
 		FROM memberships m
 		LEFT JOIN users u ON u.id = m.user_id AND m.status = 'accepted'
@@ -140,7 +149,7 @@ func (t *tx) InviteFacts(accountID iam.ID, email string, actor iam.Actor) (iam.I
 		existing iam.ID
 		now      = toMicros(t.now)
 	)
-	dest := append([]any{(*count)(&facts.Seats), (*text)(&existing)}, userDest(&user)...)
+	dest := userDest(destinations((*count)(&facts.Seats), (*text)(&existing)), &user)
 	err = one(t, `SELECT (SELECT `+sumOfCounts(iam.Pending, iam.Accepted)+` FROM counts c WHERE c.account_id = a.id)
 			- (SELECT count(*) FROM memberships m WHERE m.account_id = a.id AND m.status = 'pending' AND `+due("$1")+`),
 			COALESCE(
@@ -161,7 +170,7 @@ func (t *tx) InviteFacts(accountID iam.ID, email string, actor iam.Actor) (iam.I
 	if existing == "" {
 		return facts, nil
 	}
-	members, err := t.members(`FROM memberships m `+joinMember+` WHERE m.id = $1`, []any{string(existing)}, t.now)
+	members, err := t.members(`FROM memberships m `+joinMember+` WHERE m.id = $1`, []any{string(existing)}, 1, t.now)
 	if err == nil && len(members) == 0 {
 		err = iam.ErrNoRow
 	}

@@ -17,18 +17,17 @@ type membershipRow struct {
 	roles string
 }
 
-func (m *membershipRow) dest() []any {
-	return []any{
+func (m *membershipRow) dest(to []any) []any {
+	return append(to,
 		(*text)(&m.ID), (*text)(&m.AccountID), (*text)(&m.Email), (*text)(&m.UserID), (*text)(&m.Status), (*text)(&m.roles),
 		(*flag)(&m.Invited), (*text)(&m.InvitedBy), (*stamp)(&m.InvitedOn), (*stamp)(&m.ExpiresOn),
 		(*text)(&m.Grantor.Kind), (*text)(&m.Grantor.ID), (*stamp)(&m.CreatedOn), (*stamp)(&m.AnsweredOn),
-		(*number)(&m.Revision),
-	}
+		(*number)(&m.Revision))
 }
 
 // orNil is the membership, nil where an outer join found none.
 func (m *membershipRow) orNil() *iam.Membership {
-	if m.ID == "" {
+	if m == nil || m.ID == "" {
 		return nil
 	}
 	return &m.Membership
@@ -42,7 +41,7 @@ type invitationRow struct {
 
 const invitationColumns = membershipColumns + `, ` + accountColumns
 
-func (i *invitationRow) dest() []any { return append(i.membershipRow.dest(), i.account.dest()...) }
+func (i *invitationRow) dest(to []any) []any { return i.account.dest(i.membershipRow.dest(to)) }
 
 func (i *invitationRow) invitation() iam.Invitation {
 	return iam.Invitation{Membership: i.Membership, Account: i.account.account()}
@@ -57,7 +56,7 @@ func (s *Store) Invitation(ctx context.Context, id iam.ID) (iam.Invitation, erro
 		)
 		err := one(v, `SELECT (SELECT i.roles_version FROM instance i), `+invitationColumns+`
 			FROM memberships m JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0 WHERE m.id = $1`,
-			[]any{string(id)}, append([]any{(*number)(&version)}, i.dest()...)...)
+			[]any{string(id)}, i.dest(destinations((*number)(&version)))...)
 		if err == nil {
 			err = v.resolve(version, &i.membershipRow)
 		}
@@ -83,8 +82,8 @@ func (t *tx) AnswerFacts(id, userID iam.ID) (iam.AnswerFacts, error) {
 		user    iam.User
 		grantor grantorRow
 	)
-	dest := append([]any{(*number)(&version), (*count)(&others)}, i.dest()...)
-	dest = append(append(dest, userDest(&user)...), grantor.dest()...)
+	dest := i.dest(destinations((*number)(&version), (*count)(&others)))
+	dest = grantor.dest(userDest(dest, &user))
 	err := one(t, `SELECT (SELECT i.roles_version FROM instance i), `+countOtherSupers+`,
 			`+invitationColumns+`, `+userColumns+`, `+grantorColumns+`
 		FROM memberships m

@@ -66,17 +66,21 @@ func (s *Store) Invitations(
 func (v *view) invitations(b *builder) ([]iam.Invitation, error) {
 	var (
 		version int64
-		rows    []*invitationRow
-		named   []*membershipRow
+		next    invitationRow // each in turn
+		rows    []invitationRow
 	)
+	dest := next.dest(destinations((*number)(&version)))
 	err := v.query(`SELECT (SELECT i.roles_version FROM instance i), `+invitationColumns+` `+b.String(), b.args, func(r row) error {
-		var i invitationRow
-		if err := r.Scan(append([]any{(*number)(&version)}, i.dest()...)...); err != nil {
+		if err := r.Scan(dest...); err != nil {
 			return fmt.Errorf("scan membership: %w", err)
 		}
-		rows, named = append(rows, &i), append(named, &i.membershipRow)
+		rows = append(rows, next)
 		return nil
 	})
+	named := make([]*membershipRow, len(rows))
+	for i := range rows {
+		named[i] = &rows[i].membershipRow
+	}
 	if err == nil {
 		err = v.resolve(version, named...)
 	}
@@ -84,8 +88,8 @@ func (v *view) invitations(b *builder) ([]iam.Invitation, error) {
 		return nil, err
 	}
 	invitations := make([]iam.Invitation, len(rows))
-	for i, row := range rows {
-		invitations[i] = row.invitation()
+	for i := range rows {
+		invitations[i] = rows[i].invitation()
 	}
 	return invitations, nil
 }

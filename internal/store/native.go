@@ -22,6 +22,10 @@ type nativeSession struct {
 	tls      *libc.TLS
 	db       uintptr // sqlite3 *
 	prepared map[string]*nativeStatement
+	// texts and ends are of the row that is being scanned: what its texts are,
+	// one after the other, and where each of them ends.
+	texts []byte
+	ends  []int
 }
 
 // nativeStatement is a prepared statement with the memory that its texts and
@@ -338,15 +342,21 @@ type nativeRow struct {
 // Scan implements row for the types of scan.go, and for what tests scan into.
 // A column is taken as what it is asked for: tables are STRICT, so that it is
 // that or NULL, which SQLite turns into the zero value.
+//
+// Its texts are one string that is cut up: half of a row's columns are texts,
+// and each by itself would be an allocation.
 func (r *nativeRow) Scan(dest ...any) error {
-	if n := int(calls.Xsqlite3_data_count(r.session.tls, r.statement)); n != len(dest) {
+	s := r.session
+	s.texts, s.ends = s.texts[:0], s.ends[:0]
+	if n := int(calls.Xsqlite3_data_count(s.tls, r.statement)); n != len(dest) {
 		return fmt.Errorf("a row of %d columns is scanned into %d", n, len(dest))
 	}
 	for i, into := range dest {
 		column := int32(i)
 		switch into := into.(type) {
 		case *text:
-			*into = text(r.bytes(column))
+			s.texts = append(s.texts, r.bytes(column)...)
+			s.ends = append(s.ends, len(s.texts))
 		case *number:
 			*into = number(r.integer(column))
 		case *count:
@@ -361,6 +371,12 @@ func (r *nativeRow) Scan(dest ...any) error {
 			}
 		default:
 			return fmt.Errorf("nothing is scanned into a %T", into)
+		}
+	}
+	all, begin, ends := text(s.texts), 0, s.ends
+	for _, into := range dest {
+		if into, ok := into.(*text); ok {
+			*into, begin, ends = all[begin:ends[0]], ends[0], ends[1:]
 		}
 	}
 	return nil

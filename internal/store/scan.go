@@ -19,6 +19,14 @@ type (
 	stamp  time.Time
 )
 
+// destinations starts the list of what a row is scanned into. To it everything
+// that is read adds its own, in the order of its columns: one list, however much
+// is read together, and for all rows of a statement.
+func destinations(first ...any) []any {
+	const most = 48 // what a listed row has, and a few more
+	return append(make([]any, 0, most), first...)
+}
+
 // Scan implements sql.Scanner, as the other four do.
 func (t *text) Scan(src any) error {
 	switch v := src.(type) {

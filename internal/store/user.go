@@ -10,12 +10,11 @@ import (
 const userColumns = `u.id, u.email, u.verified, u.first_name, u.last_name, u.telephone, u.country, u.zipcode,
 	u.two_factor, u.suspended, u.operator, u.created_on`
 
-func userDest(u *iam.User) []any {
-	return []any{
+func userDest(to []any, u *iam.User) []any {
+	return append(to,
 		(*text)(&u.ID), (*text)(&u.Email), (*flag)(&u.Verified), (*text)(&u.FirstName), (*text)(&u.LastName),
 		(*text)(&u.Telephone), (*text)(&u.Country), (*text)(&u.Zipcode), (*flag)(&u.TwoFactor), (*flag)(&u.Suspended),
-		(*flag)(&u.Operator), (*stamp)(&u.CreatedOn),
-	}
+		(*flag)(&u.Operator), (*stamp)(&u.CreatedOn))
 }
 
 // User implements iam.Store.
@@ -25,7 +24,7 @@ func (s *Store) User(ctx context.Context, id iam.ID) (iam.User, error) {
 
 func (v *view) user(id iam.ID) (iam.User, error) {
 	var u iam.User
-	err := one(v, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, []any{string(id)}, userDest(&u)...)
+	err := one(v, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, []any{string(id)}, userDest(nil, &u)...)
 	if err != nil {
 		return iam.User{}, fmt.Errorf("read user: %w", err)
 	}
@@ -36,7 +35,7 @@ func (v *view) user(id iam.ID) (iam.User, error) {
 func (s *Store) UserByEmail(ctx context.Context, email string) (iam.User, error) {
 	return read(ctx, s, func(v *view) (iam.User, error) {
 		var u iam.User
-		err := one(v, `SELECT `+userColumns+` FROM users u WHERE u.email = $1`, []any{email}, userDest(&u)...)
+		err := one(v, `SELECT `+userColumns+` FROM users u WHERE u.email = $1`, []any{email}, userDest(nil, &u)...)
 		if err != nil {
 			return iam.User{}, fmt.Errorf("read user by address: %w", err)
 		}
@@ -55,7 +54,7 @@ func (s *Store) Users(ctx context.Context, page iam.PageRequest) (iam.Page[iam.U
 		err = v.query(`SELECT `+userColumns+` FROM users u ORDER BY u.id LIMIT $1 OFFSET $2`,
 			[]any{page.Size, page.Offset()}, func(r row) error {
 				var u iam.User
-				if err := r.Scan(userDest(&u)...); err != nil {
+				if err := r.Scan(userDest(nil, &u)...); err != nil {
 					return fmt.Errorf("scan user: %w", err)
 				}
 				list.Items = append(list.Items, u)
@@ -84,7 +83,7 @@ func (t *tx) UserFacts(userID iam.ID) (iam.UserFacts, error) {
 		AND NOT EXISTS (`+otherSupers+`) ORDER BY a.id`,
 		[]any{string(userID)}, func(r row) error {
 			var a accountRow
-			if err := r.Scan(a.dest()...); err != nil {
+			if err := r.Scan(a.dest(nil)...); err != nil {
 				return fmt.Errorf("scan account: %w", err)
 			}
 			facts.LastAdminOf = append(facts.LastAdminOf, a.account())
