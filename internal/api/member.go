@@ -43,8 +43,9 @@ func (a *wire) memberAt(m iam.Member, now time.Time) memberInfo {
 		out.User = memberUser{m.User.ID, m.User.Email, optional(m.User.FirstName), optional(m.User.LastName), m.User.TwoFactor}
 	}
 	if status == iam.Pending {
-		invitedOn, expiresOn, needs := moment(m.InvitedOn), moment(m.ExpiresOn), m.NeedsConfirmation(now)
-		out.InvitedBy, out.InvitedOn, out.ExpiresOn, out.NeedsConfirmation = &m.InvitedBy, &invitedOn, &expiresOn, &needs
+		// The text alone: a pointer into m would keep a copy of m for each row.
+		invitedBy, invitedOn, expiresOn, needs := m.InvitedBy, moment(m.InvitedOn), moment(m.ExpiresOn), m.NeedsConfirmation(now)
+		out.InvitedBy, out.InvitedOn, out.ExpiresOn, out.NeedsConfirmation = &invitedBy, &invitedOn, &expiresOn, &needs
 	}
 	return out
 }
