@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -52,9 +51,9 @@ func (s *Server) route(x *exchange, r *http.Request) {
 		x.trace.Route = readyPath
 		s.ready(x, r)
 	default:
-		ctx, cancel := context.WithTimeout(api.WithTrace(r.Context(), &x.trace), s.Limits.Handle)
-		defer cancel()
-		s.handler.ServeHTTP(&x.recorder, r.WithContext(ctx))
+		ctx := &allotted{Context: api.WithTrace(r.Context(), &x.trace), until: time.Now().Add(s.Limits.Handle)}
+		defer ctx.end()
+		s.handler.ServeHTTP(&x.recorder, r.WithContext(ctx)) //nolint:contextcheck // it is one of r.Context()
 	}
 }
 
