@@ -101,7 +101,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.fail(methodNotAllowed(r.Method))
 		return
 	}
-	result, err := x.answer(route, e.ids)
+	result, err := x.answer(route, e.ids) //nolint:contextcheck // it is r that carries it
 	if err != nil {
 		x.fail(err)
 		return
@@ -135,6 +135,13 @@ func (a *wire) exchange(w http.ResponseWriter, r *http.Request) *exchange {
 
 // answer goes the way of every request: who asks, what it names, what it gets.
 func (x *exchange) answer(route Route, ids []string) (answer, error) {
+	if methodOf(x.r) == http.MethodGet && route.Need != Public {
+		// Who only reads does so in one go: credentials, rights and rows. It ends
+		// before the answer is sent, however slow the client is.
+		ctx, end := x.Service.Moment(x.r.Context())
+		defer end()
+		x.r = x.r.WithContext(ctx)
+	}
 	if route.Need != Public {
 		actor, err := x.Auth.Authenticate(x.r)
 		if err != nil {

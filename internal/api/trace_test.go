@@ -69,7 +69,7 @@ func TestPanicIsLogged(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	h := api.New(api.Options{
-		Service: iam.NewService(nil, func() string { return anID }, time.Now),
+		Service: iam.NewService(noStore{}, func() string { return anID }, time.Now),
 		Auth:    auth.New(oneUser{}, time.Now),
 		Logger:  slog.New(slog.NewJSONHandler(&log, nil)),
 		NewID:   func() string { return "r2" },

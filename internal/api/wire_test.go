@@ -58,12 +58,17 @@ func (s oneUser) TokenPrincipal(_ context.Context, hash [32]byte) (iam.TokenPrin
 	return iam.TokenPrincipal{Token: iam.Token{Hash: hash, ID: "ed17574386854bf78a67040be0a770b0"}}, s.err
 }
 
+// noStore lets a request begin to read, and panics at the first read.
+type noStore struct{ iam.Store }
+
+func (noStore) Moment(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
+
 // withoutStore is the wire over use cases that have no store: whatever reaches
 // one panics, and is a 500.
 func withoutStore(principals auth.Store) http.Handler {
 	ids := func() string { return anID }
 	return api.New(api.Options{
-		Service: iam.NewService(nil, ids, time.Now),
+		Service: iam.NewService(noStore{}, ids, time.Now),
 		Auth:    auth.New(principals, time.Now),
 		Logger:  slog.New(slog.DiscardHandler),
 		NewID:   ids,

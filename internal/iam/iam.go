@@ -10,7 +10,10 @@
 // else: not the store, not the wire.
 package iam
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // ID names a row: 32 lower-case hex characters. It is public and never reused.
 type ID string
@@ -41,6 +44,12 @@ type Service struct {
 // asked by reads only: what is written carries the transaction's own time.
 func NewService(store Store, newID func() string, now func() time.Time) *Service {
 	return &Service{store: store, newID: newID, now: now}
+}
+
+// Moment says that the reads of a request follow each other closely: see
+// Store.
+func (s *Service) Moment(ctx context.Context) (context.Context, func()) {
+	return s.store.Moment(ctx)
 }
 
 func (s *Service) drawID() ID { return ID(s.newID()) }

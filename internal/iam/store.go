@@ -15,6 +15,12 @@ type Store interface {
 	// returned last is what counts. An error of fn undoes what fn did.
 	Update(ctx context.Context, fn func(tx Tx) error) error
 
+	// Moment says that the reads of the context that it returns follow each
+	// other closely, one at a time, until the func is called, which must be soon.
+	// A store for which that is cheaper lets all of them see one moment; the first
+	// Update in the context ends it.
+	Moment(ctx context.Context) (context.Context, func())
+
 	// KeyPrincipal finds an enabled or disabled key by the SHA-256 of its secret.
 	KeyPrincipal(ctx context.Context, hash [32]byte) (KeyPrincipal, error)
 	// TokenPrincipal finds an active or revoked token likewise.

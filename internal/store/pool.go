@@ -27,6 +27,11 @@ func (p *pool[C]) take(ctx context.Context) (C, error) {
 	select {
 	case s := <-p.free:
 		return s, nil
+	default: // only who must wait asks the context for a channel, which makes one
+	}
+	select {
+	case s := <-p.free:
+		return s, nil
 	case <-ctx.Done():
 		return none, ctx.Err() //nolint:wrapcheck // the caller's own context
 	case <-p.closed:
@@ -69,6 +74,9 @@ func (p *pool[C]) close() {
 
 // snapshot is read for an fn of several statements: they see one moment.
 func snapshot[T any](ctx context.Context, s *Store, fn func(v *view) (T, error)) (T, error) {
+	if s.momentOf(ctx) != nil {
+		return read(ctx, s, fn) // one moment already
+	}
 	return read(ctx, s, func(v *view) (result T, err error) {
 		if _, err := v.exec(s.beginRead); err != nil {
 			return result, fmt.Errorf("begin to read: %w", err)
@@ -88,6 +96,13 @@ func snapshot[T any](ctx context.Context, s *Store, fn func(v *view) (T, error))
 // some behind.
 func read[T any](ctx context.Context, s *Store, fn func(v *view) (T, error)) (T, error) {
 	var zero T
+	if m := s.momentOf(ctx); m != nil {
+		session, err := m.begin(ctx)
+		if err != nil {
+			return zero, err
+		}
+		return fn(&view{session: session, cache: &s.roles}) // in one moment roles do not move
+	}
 	session, err := s.readers.ready(ctx)
 	if err != nil {
 		return zero, err

@@ -56,7 +56,10 @@ func OpenSQLite(ctx context.Context, path string, options Options) (_ *Store, er
 	}
 	// The last connection, that of the log, copies what is left of it into the
 	// database as it closes, and removes it.
-	s := &Store{readers: newPool(connections(opened[2:])), now: options.Now, beginRead: `BEGIN`, closeLast: opened[1].close}
+	s := &Store{
+		readers: newPool(connections(opened[2:])), now: options.Now, beginRead: `BEGIN`, readsInMoments: true,
+		closeLast: opened[1].close,
+	}
 	log := startCheckpointer(sqliteWAL{opened[1]}, options.pacing, options.Logger)
 	s.writer = startWriter(opened[0], &s.roles, log, options)
 	return s, nil

@@ -60,6 +60,9 @@ type Store struct {
 	now     func() time.Time
 	// beginRead opens a transaction whose statements see one moment.
 	beginRead string
+	// readsInMoments has the reads of a request share such a transaction: see
+	// moment.go.
+	readsInMoments bool
 	// cutBranches has each branch of an account's list sorted and cut by itself,
 	// for an engine that needs it to walk an index: see list.go.
 	cutBranches bool
@@ -85,6 +88,9 @@ type updater interface {
 // the caller, as with a connection that breaks. fn must not call Update: where
 // there is one writer it would wait for itself.
 func (s *Store) Update(ctx context.Context, fn func(tx iam.Tx) error) error {
+	if m := s.momentOf(ctx); m != nil {
+		m.end() // a commit waits for the disk, and no reader's connection with it
+	}
 	return s.writer.update(ctx, fn)
 }
 
