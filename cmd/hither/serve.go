@@ -105,10 +105,13 @@ func (c *serveCommand) Run(ctx context.Context, s streams) (err error) {
 // twice, unless GOGC says otherwise. In use are some five megabytes: to collect
 // at every further five takes a sixth of the processor under load, and the
 // server stays far below what it may have.
+//
+// The runtime has read GOGC from the process by now. What it made of that tells
+// nothing: 100 may be what somebody wants.
 func collectSeldom() {
-	const usual, seldom = 100, 400
-	if before := debug.SetGCPercent(seldom); before != usual {
-		debug.SetGCPercent(before)
+	const seldom = 400
+	if os.Getenv("GOGC") == "" { //nolint:forbidigo // the process's own, as the runtime does
+		debug.SetGCPercent(seldom)
 	}
 }
 

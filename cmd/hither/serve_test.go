@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -147,5 +148,23 @@ memberships:
 	code, _, stderr := call(t.Context(), nil, "serve", "--listen=127.0.0.1:0", "--data", data, "--roles", roles)
 	if code != exitFailure || !strings.Contains(stderr, "--roles "+roles) || !strings.Contains(stderr, `"Editor"`) {
 		t.Errorf("dropping a role that is held: got exit code %d and %q, want 1 and the role's name", code, stderr)
+	}
+}
+
+// How often memory is collected is the operator's to say, also where it says
+// what Go does by itself.
+func TestGOGCIsLeftAlone(t *testing.T) {
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	for _, test := range []struct {
+		gogc          string
+		runtime, want int
+	}{{"100", 100, 100}, {"50", 50, 50}, {"off", -1, -1}, {"", 100, 400}} {
+		t.Setenv("GOGC", test.gogc)
+		debug.SetGCPercent(test.runtime)
+		collectSeldom()
+		if got := debug.SetGCPercent(100); got != test.want {
+			t.Errorf("with GOGC=%q the percentage is %d, want %d", test.gogc, got, test.want)
+		}
 	}
 }
