@@ -2,6 +2,7 @@ package iam
 
 import (
 	"strings"
+	"sync"
 
 	"golang.org/x/net/idna"
 )
@@ -46,10 +47,12 @@ func CanonicalEmail(s string) (string, error) {
 }
 
 // domainProfile maps as browsers do when they look a name up, but verifies the
-// lengths of DNS and refuses what STD 3 does.
-func domainProfile() *idna.Profile {
+// lengths of DNS and refuses what STD 3 does. Every request with a key needs it.
+//
+//nolint:gochecknoglobals // made once, never changed
+var domainProfile = sync.OnceValue(func() *idna.Profile {
 	return idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
-}
+})
 
 // What RFC 5322 calls atext beside letters and digits, and the dot.
 const localSpecials = "!#$%&'*+-/=?^_`{|}~."
