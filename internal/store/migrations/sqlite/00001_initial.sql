@@ -41,21 +41,22 @@ CREATE TABLE users (
     created_on INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Credentials lie by what every request finds them by, not by their ids.
 CREATE TABLE user_keys (
-    id         TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    id         TEXT    NOT NULL UNIQUE CHECK (length(id) = 32),
     user_id    TEXT    NOT NULL REFERENCES users (id),
     name       TEXT    NOT NULL,
-    hash       BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    hash       BLOB    NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
     disabled   INTEGER NOT NULL CHECK (disabled IN (0, 1)),
     created_on INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX user_keys_user ON user_keys (user_id, id);
 
 CREATE TABLE tokens (
-    id         TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    id         TEXT    NOT NULL UNIQUE CHECK (length(id) = 32),
     user_id    TEXT    REFERENCES users (id), -- NULL: the operator's
     name       TEXT    NOT NULL,
-    hash       BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    hash       BLOB    NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
     disabled   INTEGER NOT NULL CHECK (disabled IN (0, 1)),
     expires_on INTEGER NOT NULL,
     created_on INTEGER NOT NULL
