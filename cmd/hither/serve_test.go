@@ -153,7 +153,7 @@ memberships:
 
 // How often memory is collected is the operator's to say, also where it says
 // what Go does by itself.
-func TestGOGCIsLeftAlone(t *testing.T) {
+func TestGOGCIsLeftAlone(t *testing.T) { //nolint:paralleltest // the percentage is the process's
 	before := debug.SetGCPercent(100)
 	defer debug.SetGCPercent(before)
 	for _, test := range []struct {
