@@ -207,6 +207,27 @@ func (s *nativeSession) exec(text string, args ...any) (int64, error) {
 	return calls.Xsqlite3_changes64(s.tls, s.db), nil
 }
 
+// later implements session. A call takes no time on the way: nothing is gained
+// by waiting for the next.
+func (s *nativeSession) later(text string, args []any, each func(row) error) error {
+	if each == nil {
+		each = func(row) error { return nil }
+	}
+	return s.query(text, args, each)
+}
+
+// together implements session, one after the other.
+func (s *nativeSession) together(first statement, others ...statement) (int64, error) {
+	touched, err := s.exec(first.text, first.args...)
+	for _, other := range others {
+		if err != nil || touched == 0 {
+			break
+		}
+		_, err = s.exec(other.text, other.args...)
+	}
+	return touched, err
+}
+
 // begin readies a statement with its arguments.
 func (s *nativeSession) begin(text string, args []any) (*nativeStatement, error) {
 	statement, err := s.prepare(text)

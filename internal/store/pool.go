@@ -78,7 +78,7 @@ func snapshot[T any](ctx context.Context, s *Store, fn func(v *view) (T, error))
 		return read(ctx, s, fn) // one moment already
 	}
 	return read(ctx, s, func(v *view) (result T, err error) {
-		if _, err := v.exec(s.beginRead); err != nil {
+		if err := v.later(s.beginRead, nil, nil); err != nil {
 			return result, fmt.Errorf("begin to read: %w", err)
 		}
 		defer func() {

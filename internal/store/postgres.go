@@ -51,38 +51,32 @@ const postgresBegin = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`
 
 // The lock of the roles (see locks.go): "hith" in ASCII, and which.
 const (
-	lockRolesShared = `; SELECT pg_advisory_xact_lock_shared(1751741544, 1)`
-	lockRolesAlone  = `; SELECT pg_advisory_xact_lock(1751741544, 1)`
+	lockRolesShared = `SELECT pg_advisory_xact_lock_shared(1751741544, 1)`
+	lockRolesAlone  = `SELECT pg_advisory_xact_lock(1751741544, 1)`
 )
 
 // OpenPostgres opens the database that a URL names, and brings its schema up
 // to date. Several nodes may have the same database open. Connections come
 // into being when they are needed, and anew when they break.
-func OpenPostgres(ctx context.Context, url string, options Options) (_ *Store, err error) {
+func OpenPostgres(ctx context.Context, url string, options Options) (*Store, error) {
 	options = options.withDefaults()
 	config, err := postgresConfig(url, options.busyTimeout)
 	if err != nil {
 		return nil, err
 	}
-	db := postgresHandle(config)
-	reading := postgresHandle(forReading(config))
-	closeBoth := func() error { return errors.Join(reading.Close(), db.Close()) }
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("open %s: %w", placeOf(config), err), closeBoth())
-		}
-	}()
 	if err := migrateBy(ctx, config, options.Existing); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open %s: %w", placeOf(config), err)
 	}
+	writing, reading := dialer(config), dialer(forReading(config))
 	s := &Store{
-		readers: newPool(many(postgresReaders, func() connection { return postgresSession(reading) })), now: options.Now, closeLast: closeBoth,
+		readers: newPool(many(postgresReaders, func() connection { return newPostgresSession(reading) })), now: options.Now,
+		closeLast: func() error { return nil },
 		// A reader's statements see one moment: READ COMMITTED would give each its own.
 		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`, cutBranches: true,
 	}
 	s.writer = &transactor{
-		sessions: newPool(many(postgresWriters, func() *sqlSession { return postgresSession(db) })),
-		begin:    beginPostgres, newLocks: newLocks, roles: &s.roles,
+		sessions: newPool(many(postgresWriters, func() *postgresSession { return newPostgresSession(writing) })),
+		newLocks: newLocks, roles: &s.roles,
 		now: options.Now, logger: options.Logger, patience: commitPatience,
 	}
 	return s, nil
@@ -162,6 +156,7 @@ func postgresConfig(url string, lockTimeout time.Duration) (*pgx.ConnConfig, err
 		// Of several hosts the one that takes writes.
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
+	config.AfterConnect = durable
 	for name, value := range map[string]string{
 		"application_name":                    "hither",
 		"statement_timeout":                   milliseconds(statementTimeout),
@@ -187,7 +182,26 @@ func forReading(config *pgx.ConnConfig) *pgx.ConnConfig {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
+// postgresHandle is for migrations and for looking, which goose and a few statements
+// do by database/sql.
 func postgresHandle(config *pgx.ConnConfig) *sql.DB {
+	config = config.Copy()
+	config.Config = *patient(&config.Config)
+	db := stdlib.OpenDB(*config)
+	// Who is done with a connection means it.
+	db.SetMaxIdleConns(-1)
+	return db
+}
+
+// dialer connects a session.
+func dialer(config *pgx.ConnConfig) func(ctx context.Context) (*pgconn.PgConn, error) {
+	protocol := patient(&config.Config)
+	return func(ctx context.Context) (*pgconn.PgConn, error) { return pgconn.ConnectConfig(ctx, protocol) }
+}
+
+// patient is the configuration of connections that wait no longer than their
+// statements may take.
+func patient(config *pgconn.Config) *pgconn.Config {
 	config = config.Copy()
 	patience := statementTimeout + networkMargin
 	if timeout, err := strconv.Atoi(config.RuntimeParams["statement_timeout"]); err == nil {
@@ -201,16 +215,13 @@ func postgresHandle(config *pgx.ConnConfig) *sql.DB {
 		}
 		return patientConn{conn, patience}, nil
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(durable))
-	// Who is done with a connection means it: sessions keep theirs.
-	db.SetMaxIdleConns(-1)
-	return db
+	return config
 }
 
 // durable makes commits wait for the disk where the server's default is not to:
 // what was acknowledged would be lost with a crash. Any other value waits.
-func durable(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
+func durable(ctx context.Context, conn *pgconn.PgConn) error {
+	err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`).Close()
 	if err != nil {
 		return fmt.Errorf("set synchronous_commit: %w", err)
 	}
@@ -239,10 +250,6 @@ func (c patientConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p) //nolint:wrapcheck // as the connection's own
 }
 
-func postgresSession(db *sql.DB) *sqlSession {
-	return newSQLSession(db.Conn, postgresError, postgresDead)
-}
-
 // many are n new ones.
 func many[C any](n int, fresh func() C) []C {
 	all := make([]C, n)
@@ -252,18 +259,17 @@ func many[C any](n int, fresh func() C) []C {
 	return all
 }
 
-// beginPostgres opens a transaction and locks the roles, in one round trip:
-// only the simple protocol takes two statements at once.
-func beginPostgres(session *sqlSession, rolesAlone bool) error {
+// beginPostgres opens a transaction and locks the roles, together with the first
+// statement of the closure.
+func beginPostgres(session *postgresSession, rolesAlone bool) error {
 	lock := lockRolesShared
 	if rolesAlone {
 		lock = lockRolesAlone
 	}
-	_, err := session.conn.ExecContext(context.Background(), postgresBegin+lock, pgx.QueryExecModeSimpleProtocol)
-	if err != nil {
-		return session.failed(err)
+	if err := session.later(postgresBegin, nil, nil); err != nil {
+		return err
 	}
-	return nil
+	return session.later(lock, nil, nil)
 }
 
 // SQLSTATEs that are told apart; https://www.postgresql.org/docs/15/errcodes-appendix.html
@@ -336,20 +342,10 @@ func lostConnection(err error) bool {
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
-// postgresDead tells whether an error left a connection of no use: it ended, or
-// leads to a server that takes no writes any more, or holds statements prepared
-// for columns whose types a migration has changed.
-func postgresDead(conn *sql.Conn, err error) bool {
+// isUseless tells whether a connection that still stands is of no use after an
+// error: it leads to a server that takes no writes any more, or holds statements
+// prepared for columns whose types a migration has changed.
+func isUseless(err error) bool {
 	var failure *pgconn.PgError
-	if errors.As(err, &failure) && (failure.Code == readOnlyTransaction || failure.Code == stalePlan) {
-		return true
-	}
-	ended := true
-	_ = conn.Raw(func(driverConn any) error {
-		if c, ok := driverConn.(*stdlib.Conn); ok {
-			ended = c.Conn().IsClosed()
-		}
-		return nil
-	})
-	return ended
+	return errors.As(err, &failure) && (failure.Code == readOnlyTransaction || failure.Code == stalePlan)
 }

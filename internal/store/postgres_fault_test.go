@@ -105,7 +105,7 @@ func TestLostCommitsAreFoundOut(t *testing.T) {
 				close(queued)
 				_, _ = session.exec(`LOCK TABLE audit IN ACCESS EXCLUSIVE MODE`)
 				<-hold
-				rollback(session)
+				session.rollback()
 			})
 			<-queued
 			eventually(t, "a lock that is asked for", func() bool { return (&world{T: t, store: beside}).number(waiters) > 0 })

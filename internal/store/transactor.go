@@ -28,8 +28,7 @@ const (
 // writer of SQLite it runs on no caller's context: what bounds a transaction
 // are the engine's timeouts.
 type transactor struct {
-	sessions *pool[*sqlSession]
-	begin    func(session *sqlSession, rolesAlone bool) error
+	sessions *pool[*postgresSession]
 	roles    *roleCache
 	now      func() time.Time
 	logger   *slog.Logger
@@ -75,7 +74,7 @@ type attempt struct {
 }
 
 // run runs fn until it is decided.
-func (w *transactor) run(session *sqlSession, fn func(tx iam.Tx) error) error {
+func (w *transactor) run(session *postgresSession, fn func(tx iam.Tx) error) error {
 	var next attempt
 	for try := 1; ; try++ {
 		err, again := w.once(session, fn, &next)
@@ -95,12 +94,12 @@ func (w *transactor) run(session *sqlSession, fn func(tx iam.Tx) error) error {
 // took place, and err says why.
 //
 //nolint:revive // the error is what a caller looks at; again only says what to do about it
-func (w *transactor) once(session *sqlSession, fn func(tx iam.Tx) error, next *attempt) (err error, again bool) {
+func (w *transactor) once(session *postgresSession, fn func(tx iam.Tx) error, next *attempt) (err error, again bool) {
 	if err := session.ready(context.Background()); err != nil {
 		return err, false
 	}
-	if err := w.begin(session, next.rolesAlone); err != nil {
-		rollback(session)
+	if err := beginPostgres(session, next.rolesAlone); err != nil {
+		session.rollback()
 		return fmt.Errorf("begin: %w", err), session.broken
 	}
 	t := newTx(session, w.roles, w.now())
@@ -108,7 +107,7 @@ func (w *transactor) once(session *sqlSession, fn func(tx iam.Tx) error, next *a
 	t.uncommitted = false
 	t.locks = w.newLocks(next.rolesAlone)
 	if err := t.run(fn); err != nil {
-		rollback(session)
+		session.rollback()
 		return err, session.broken || next.learn(t.watch.failed, err)
 	}
 	start := time.Now()
@@ -121,7 +120,7 @@ func (w *transactor) once(session *sqlSession, fn func(tx iam.Tx) error, next *a
 	case session.broken:
 		return w.resolve(session, t, err)
 	default: // the server is there and says that it did not
-		rollback(session)
+		session.rollback()
 		return fmt.Errorf("commit: %w", err), errors.Is(err, errMet)
 	}
 }
@@ -145,15 +144,11 @@ func (a *attempt) learn(failed, err error) bool {
 	return false
 }
 
-// rollback ends a transaction. Where it fails the connection is broken, which
-// ends it as well.
-func rollback(session *sqlSession) { _, _ = session.exec(`ROLLBACK`) }
-
 // resolve finds out what became of a commit whose answer was lost with the
 // connection: it is never guessed.
 //
 //nolint:revive // as in once
-func (w *transactor) resolve(session *sqlSession, t *tx, lost error) (err error, again bool) {
+func (w *transactor) resolve(session *postgresSession, t *tx, lost error) (err error, again bool) {
 	if !t.watch.wrote {
 		return nil, false // there was nothing to commit
 	}
@@ -174,7 +169,7 @@ func (w *transactor) resolve(session *sqlSession, t *tx, lost error) (err error,
 }
 
 // tookPlace asks until it is told or patience is at an end.
-func (w *transactor) tookPlace(session *sqlSession, operation string) (bool, error) {
+func (w *transactor) tookPlace(session *postgresSession, operation string) (bool, error) {
 	if operation == "" {
 		return false, errors.New("the transaction recorded no operation")
 	}
@@ -192,14 +187,14 @@ func (w *transactor) tookPlace(session *sqlSession, operation string) (bool, err
 // that still has the same row in hand, because the server has not noticed yet
 // that the connection is gone, or is at the commit: so whichever answer comes,
 // nothing can change it any more. A mere SELECT could miss a commit under way.
-func lookUp(session *sqlSession, operation string) (bool, error) {
+func lookUp(session *postgresSession, operation string) (bool, error) {
 	if err := session.ready(context.Background()); err != nil {
 		return false, err
 	}
 	if _, err := session.exec(postgresBegin); err != nil {
 		return false, fmt.Errorf("begin: %w", err)
 	}
-	defer rollback(session)
+	defer session.rollback()
 	n, err := session.exec(`INSERT INTO audit (operation_id, at, actor, actor_id, actor_email, credential, action, denied,
 			account_id, target_id, state_before, state_after, remote_addr, request_id)
 		VALUES ($1, 0, '', '', '', '', 'lookup', '', '', '', '', '', '', '') ON CONFLICT (operation_id) DO NOTHING`, operation)

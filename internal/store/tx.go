@@ -74,6 +74,30 @@ func (w *watched) exec(text string, args ...any) (int64, error) {
 	return n, err
 }
 
+func (w *watched) later(text string, args []any, each func(row) error) error {
+	err := w.session.later(text, args, each)
+	w.note(err)
+	return err
+}
+
+func (w *watched) together(first statement, others ...statement) (int64, error) {
+	n, err := w.session.together(first, others...)
+	w.note(err)
+	w.wrote = w.wrote || n > 0
+	return n, err
+}
+
+// guarded runs a write whose guard is in the statement, and what goes with it.
+// Where it touches no row the transaction ends with refusal: the rest may have run.
+func (t *tx) guarded(refusal error, first statement, others ...statement) error {
+	n, err := t.together(first, others...)
+	if err == nil && n == 0 {
+		err = refusal
+		t.watch.note(err)
+	}
+	return err
+}
+
 // broken says that the engine failed rather than refused: what else the
 // transaction holds cannot be relied on.
 func (w *watched) broken() bool {
