@@ -10,17 +10,24 @@ import (
 // Record implements iam.Tx: every write ends with it. ErrDuplicate means that
 // the operation took place already.
 func (t *tx) Record(entry iam.AuditEntry) error {
-	_, err := t.exec(`INSERT INTO audit (operation_id, at, actor, actor_id, actor_email, credential, action, denied,
-			account_id, target_id, state_before, state_after, remote_addr, request_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		entry.OperationID, toMicros(t.now), string(entry.Actor), string(entry.ActorID), entry.ActorEmail,
-		string(entry.Credential), string(entry.Action), entry.Denied, string(entry.AccountID), string(entry.TargetID),
-		entry.Before, entry.After, entry.RemoteAddr, entry.RequestID)
-	if err != nil {
+	record := t.recorded(entry)
+	if _, err := t.exec(record.text, record.args...); err != nil {
 		return fmt.Errorf("record %s: %w", entry.Action, err)
 	}
-	t.operation = entry.OperationID
 	return nil
+}
+
+// recorded is the statement of Record. The transaction is known by its operation
+// from then on.
+func (t *tx) recorded(entry iam.AuditEntry) statement {
+	t.operation = entry.OperationID
+	return statement{`INSERT INTO audit (operation_id, at, actor, actor_id, actor_email, credential, action, denied,
+			account_id, target_id, state_before, state_after, remote_addr, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`, []any{
+		entry.OperationID, toMicros(t.now), string(entry.Actor), string(entry.ActorID), entry.ActorEmail,
+		string(entry.Credential), string(entry.Action), entry.Denied, string(entry.AccountID), string(entry.TargetID),
+		entry.Before, entry.After, entry.RemoteAddr, entry.RequestID,
+	}}
 }
 
 // recordEach writes one audit row for each membership m that meets condition:

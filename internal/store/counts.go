@@ -21,23 +21,28 @@ func seatOf(m iam.Membership) seats { return seats{m.AccountID, m.Status, m.Invi
 
 // move counts n rows that went from one state to another.
 func (t *tx) move(from, to seats, n int64) error {
-	_, err := t.exec(`UPDATE counts SET n = n - $1 WHERE account_id = $2 AND status = $3 AND invited = $4`,
-		n, string(from.accountID), string(from.status), bit(from.invited))
-	if err != nil {
-		return fmt.Errorf("count %s rows: %w", from.status, err)
-	}
-	return t.add(to, n)
-}
-
-// add counts n more rows.
-func (t *tx) add(to seats, n int64) error {
-	_, err := t.exec(`INSERT INTO counts (account_id, status, invited, n) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (account_id, status, invited) DO UPDATE SET n = counts.n + excluded.n`,
-		string(to.accountID), string(to.status), bit(to.invited), n)
-	if err != nil {
-		return fmt.Errorf("count %s rows: %w", to.status, err)
+	for _, change := range moved(from, to, n) {
+		if _, err := t.exec(change.text, change.args...); err != nil {
+			return fmt.Errorf("count %s and %s rows: %w", from.status, to.status, err)
+		}
 	}
 	return nil
+}
+
+// moved are the statements of move.
+func moved(from, to seats, n int64) []statement {
+	return []statement{
+		{`UPDATE counts SET n = n - $1 WHERE account_id = $2 AND status = $3 AND invited = $4`,
+			[]any{n, string(from.accountID), string(from.status), bit(from.invited)}},
+		added(to, n),
+	}
+}
+
+// added counts n more rows.
+func added(to seats, n int64) statement {
+	return statement{`INSERT INTO counts (account_id, status, invited, n) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (account_id, status, invited) DO UPDATE SET n = counts.n + excluded.n`,
+		[]any{string(to.accountID), string(to.status), bit(to.invited), n}}
 }
 
 // recount counts an account's rows anew, where most of them changed at once.

@@ -28,6 +28,9 @@ import (
 //
 // Where only the facts tell what should have been locked first, the closure
 // starts over. See docs/adr/0011.
+//
+// Accounts, and users that are shared, are locked together with the statement
+// that comes next, in one round trip: it begins when they are held.
 
 // locks are what a transaction holds.
 type locks struct {
@@ -70,7 +73,7 @@ func (t *tx) lockAccount(id iam.ID) error {
 // lockAccounts holds the accounts that condition names. Foreign keys that
 // refer to them go on: no id ever changes.
 func (t *tx) lockAccounts(condition string, args ...any) error {
-	err := t.query(`SELECT a.id FROM accounts a WHERE `+condition+` ORDER BY a.id FOR NO KEY UPDATE`, args, func(r row) error {
+	err := t.later(`SELECT a.id FROM accounts a WHERE `+condition+` ORDER BY a.id FOR NO KEY UPDATE`, args, func(r row) error {
 		var id iam.ID
 		if err := r.Scan((*text)(&id)); err != nil {
 			return fmt.Errorf("scan id: %w", err)
@@ -121,7 +124,11 @@ func (t *tx) lockUser(id iam.ID) error {
 }
 
 func (t *tx) lockUsers(condition string, alone bool, args ...any) error {
-	err := t.query(`SELECT u.id FROM users u WHERE `+condition, args, func(r row) error {
+	lock := t.later
+	if alone {
+		lock = t.query
+	}
+	err := lock(`SELECT u.id FROM users u WHERE `+condition, args, func(r row) error {
 		var id iam.ID
 		if err := r.Scan((*text)(&id)); err != nil {
 			return fmt.Errorf("scan id: %w", err)

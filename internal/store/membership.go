@@ -124,26 +124,21 @@ func (t *tx) InsertMembership(m iam.Membership, entry iam.AuditEntry) error {
 	if err := t.lockMember(m); err != nil {
 		return err
 	}
-	n, err := t.exec(`INSERT INTO memberships (id, account_id, email, user_id, status, roles, super, invited, invited_by,
+	insert := statement{`INSERT INTO memberships (id, account_id, email, user_id, status, roles, super, invited, invited_by,
 			invited_on, expires_on, grantor_kind, grantor_user, grantor_token, first_name, last_name, created_on, answered_on, revision)
 		SELECT $1, a.id, $2, $3, $4, $5, CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8,
 			CAST($9 AS BIGINT), CAST($10 AS BIGINT), $11, $12, $13, COALESCE(u.first_name, ''), COALESCE(u.last_name, ''),
 			CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT)
-		FROM accounts a LEFT JOIN users u ON u.id = $17 WHERE a.id = $18 AND a.deleted_on = 0`,
+		FROM accounts a LEFT JOIN users u ON u.id = $17 WHERE a.id = $18 AND a.deleted_on = 0`, []any{
 		string(m.ID), m.Email, reference(m.UserID), string(m.Status), joinIDs(m.Roles), bit(m.SuperAdmin()), bit(m.Invited), m.InvitedBy,
 		toMicros(m.InvitedOn), toMicros(m.ExpiresOn),
 		string(m.Grantor.Kind), grantorOf(m, iam.ByUser), grantorOf(m, iam.ByOperator),
-		toMicros(m.CreatedOn), toMicros(m.AnsweredOn), m.Revision, namedBy(m), string(m.AccountID))
-	if err == nil && n == 0 {
-		err = iam.ErrNoRow
-	}
-	if err != nil {
+		toMicros(m.CreatedOn), toMicros(m.AnsweredOn), m.Revision, namedBy(m), string(m.AccountID),
+	}}
+	if err := t.guarded(iam.ErrNoRow, insert, added(seatOf(m), 1), t.recorded(entry)); err != nil {
 		return fmt.Errorf("insert membership: %w", err)
 	}
-	if err := t.add(seatOf(m), 1); err != nil {
-		return err
-	}
-	return t.Record(entry)
+	return nil
 }
 
 // lockMember locks what a change of a row touches, where no facts did before.
@@ -178,27 +173,24 @@ func (t *tx) UpdateMembership(before, after iam.Membership, entry iam.AuditEntry
 	if err := t.lockMember(after); err != nil {
 		return err
 	}
-	n, err := t.exec(`UPDATE memberships SET user_id = $1, status = $2, roles = $3, super = $4, invited = $5, invited_by = $6,
+	update := statement{`UPDATE memberships SET user_id = $1, status = $2, roles = $3, super = $4, invited = $5, invited_by = $6,
 			invited_on = $7, expires_on = $8, grantor_kind = $9, grantor_user = $10, grantor_token = $11,
 			first_name = COALESCE((SELECT u.first_name FROM users u WHERE u.id = $12), ''),
 			last_name = COALESCE((SELECT u.last_name FROM users u WHERE u.id = $12), ''),
 			answered_on = $13, revision = revision + 1
-		WHERE id = $14 AND account_id = $15 AND status = $16 AND revision = $17`,
+		WHERE id = $14 AND account_id = $15 AND status = $16 AND revision = $17`, []any{
 		reference(after.UserID), string(after.Status), joinIDs(after.Roles), bit(after.SuperAdmin()), bit(after.Invited), after.InvitedBy,
 		toMicros(after.InvitedOn), toMicros(after.ExpiresOn),
 		string(after.Grantor.Kind), grantorOf(after, iam.ByUser), grantorOf(after, iam.ByOperator),
 		namedBy(after), toMicros(after.AnsweredOn),
-		string(before.ID), string(before.AccountID), string(before.Status), before.Revision)
-	if err == nil && n == 0 {
-		err = iam.ErrStale
+		string(before.ID), string(before.AccountID), string(before.Status), before.Revision,
+	}}
+	var more []statement
+	if from, to := seatOf(before), seatOf(after); from != to {
+		more = moved(from, to, 1)
 	}
-	if err != nil {
+	if err := t.guarded(iam.ErrStale, update, append(more, t.recorded(entry))...); err != nil {
 		return fmt.Errorf("update membership: %w", err)
 	}
-	if from, to := seatOf(before), seatOf(after); from != to {
-		if err := t.move(from, to, 1); err != nil {
-			return err
-		}
-	}
-	return t.Record(entry)
+	return nil
 }
