@@ -31,18 +31,20 @@ func (t *tx) move(from, to seats, n int64) error {
 
 // moved are the statements of move.
 func moved(from, to seats, n int64) []statement {
-	return []statement{
-		{`UPDATE counts SET n = n - $1 WHERE account_id = $2 AND status = $3 AND invited = $4`,
-			[]any{n, string(from.accountID), string(from.status), bit(from.invited)}},
-		added(to, n),
+	less := statement{
+		`UPDATE counts SET n = n - $1 WHERE account_id = $2 AND status = $3 AND invited = $4`,
+		[]any{n, string(from.accountID), string(from.status), bit(from.invited)},
 	}
+	return []statement{less, added(to, n)}
 }
 
 // added counts n more rows.
 func added(to seats, n int64) statement {
-	return statement{`INSERT INTO counts (account_id, status, invited, n) VALUES ($1, $2, $3, $4)
+	return statement{
+		`INSERT INTO counts (account_id, status, invited, n) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (account_id, status, invited) DO UPDATE SET n = counts.n + excluded.n`,
-		[]any{string(to.accountID), string(to.status), bit(to.invited), n}}
+		[]any{string(to.accountID), string(to.status), bit(to.invited), n},
+	}
 }
 
 // recount counts an account's rows anew, where most of them changed at once.

@@ -12,6 +12,14 @@ const (
 	tokenColumns = `t.id, t.user_id, t.name, t.hash, t.disabled, t.expires_on, t.created_on`
 )
 
+// The statements of credentials by their hash, up to what it is compared with.
+const (
+	selectKey = `SELECT ` + keyColumns + `, ` + userColumns + `
+		FROM user_keys k JOIN users u ON u.id = k.user_id WHERE k.hash`
+	selectToken = `SELECT ` + tokenColumns + `, ` + userColumns + `
+		FROM tokens t LEFT JOIN users u ON u.id = t.user_id WHERE t.hash`
+)
+
 // hash32 scans a SHA-256.
 type hash32 [32]byte
 
@@ -40,11 +48,12 @@ func tokenDest(to []any, t *iam.Token) []any {
 // TokenPrincipal: nothing of the answer is kept beyond the request, so that a
 // change by any process holds from the next one on.
 func (s *Store) KeyPrincipal(ctx context.Context, hash [32]byte) (iam.KeyPrincipal, error) {
+	if s.points != nil {
+		return s.points.keys.get(ctx, hash)
+	}
 	return read(ctx, s, func(v *view) (iam.KeyPrincipal, error) {
 		var p iam.KeyPrincipal
-		err := one(v, `SELECT `+keyColumns+`, `+userColumns+`
-			FROM user_keys k JOIN users u ON u.id = k.user_id WHERE k.hash = $1`,
-			[]any{hash[:]}, userDest(keyDest(destinations(), &p.Key), &p.User)...)
+		err := one(v, selectKey+` = $1`, []any{hash[:]}, userDest(keyDest(destinations(), &p.Key), &p.User)...)
 		if err != nil {
 			return iam.KeyPrincipal{}, fmt.Errorf("read key: %w", err)
 		}
@@ -54,11 +63,12 @@ func (s *Store) KeyPrincipal(ctx context.Context, hash [32]byte) (iam.KeyPrincip
 
 // TokenPrincipal implements iam.Store.
 func (s *Store) TokenPrincipal(ctx context.Context, hash [32]byte) (iam.TokenPrincipal, error) {
+	if s.points != nil {
+		return s.points.tokens.get(ctx, hash)
+	}
 	return read(ctx, s, func(v *view) (iam.TokenPrincipal, error) {
 		var p iam.TokenPrincipal
-		err := one(v, `SELECT `+tokenColumns+`, `+userColumns+`
-			FROM tokens t LEFT JOIN users u ON u.id = t.user_id WHERE t.hash = $1`,
-			[]any{hash[:]}, userDest(tokenDest(destinations(), &p.Token), &p.User)...)
+		err := one(v, selectToken+` = $1`, []any{hash[:]}, userDest(tokenDest(destinations(), &p.Token), &p.User)...)
 		if err != nil {
 			return iam.TokenPrincipal{}, fmt.Errorf("read token: %w", err)
 		}

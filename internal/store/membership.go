@@ -41,6 +41,9 @@ type invitationRow struct {
 
 const invitationColumns = membershipColumns + `, ` + accountColumns
 
+// fromInvitation is the rest of a statement of invitations by their id.
+const fromInvitation = `FROM memberships m JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0 WHERE m.id`
+
 func (i *invitationRow) dest(to []any) []any { return i.account.dest(i.membershipRow.dest(to)) }
 
 func (i *invitationRow) invitation() iam.Invitation {
@@ -49,13 +52,15 @@ func (i *invitationRow) invitation() iam.Invitation {
 
 // Invitation implements iam.Store.
 func (s *Store) Invitation(ctx context.Context, id iam.ID) (iam.Invitation, error) {
+	if s.points != nil {
+		return s.points.invitations.get(ctx, id)
+	}
 	return read(ctx, s, func(v *view) (iam.Invitation, error) {
 		var (
 			version int64
 			i       invitationRow
 		)
-		err := one(v, `SELECT (SELECT i.roles_version FROM instance i), `+invitationColumns+`
-			FROM memberships m JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0 WHERE m.id = $1`,
+		err := one(v, `SELECT (SELECT i.roles_version FROM instance i), `+invitationColumns+` `+fromInvitation+` = $1`,
 			[]any{string(id)}, i.dest(destinations((*number)(&version)))...)
 		if err == nil {
 			err = v.resolve(version, &i.membershipRow)

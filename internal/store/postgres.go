@@ -74,6 +74,7 @@ func OpenPostgres(ctx context.Context, url string, options Options) (*Store, err
 		// A reader's statements see one moment: READ COMMITTED would give each its own.
 		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`, cutBranches: true,
 	}
+	s.points = newPoints(s) //nolint:contextcheck // who looks up is on its own
 	s.writer = &transactor{
 		sessions: newPool(many(postgresWriters, func() *postgresSession { return newPostgresSession(writing) })),
 		newLocks: newLocks, roles: &s.roles,
@@ -176,6 +177,14 @@ func forReading(config *pgx.ConnConfig) *pgx.ConnConfig {
 	given, err := strconv.Atoi(config.RuntimeParams["statement_timeout"])
 	if err != nil || given <= 0 || time.Duration(given)*time.Millisecond > readTimeout {
 		config.RuntimeParams["statement_timeout"] = milliseconds(readTimeout)
+	}
+	// What is read is found by indexes, a few rows at a time. A table that is read
+	// as a whole for a join costs less than that by the planner's figures, which
+	// are those of disks, and many times as much in fact.
+	for _, name := range []string{"enable_hashjoin", "enable_mergejoin"} {
+		if _, given := config.RuntimeParams[name]; !given {
+			config.RuntimeParams[name] = "off"
+		}
 	}
 	return config
 }

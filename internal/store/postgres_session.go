@@ -38,7 +38,8 @@ type postgresSession struct {
 type postgresStatement struct {
 	*pgconn.StatementDescription
 
-	queued int // calls that are not sent yet
+	formats []int16 // of all arguments, and of all columns: binary
+	queued  int     // calls that are not sent yet
 }
 
 // postgresCall is one use of a statement.
@@ -64,7 +65,7 @@ func (s *postgresSession) ready(ctx context.Context) error {
 	if !s.broken {
 		return nil
 	}
-	_ = s.close() // there is nothing left in it to lose
+	_ = s.close() //nolint:contextcheck // there is nothing left in it to lose
 	s.forgetQueue()
 	clear(s.prepared)
 	s.conn = nil
@@ -164,14 +165,12 @@ func (s *postgresSession) enqueue(text string, args []any, call postgresCall) er
 	if err := s.encode(call.statement.ParamOIDs, args); err != nil {
 		return fmt.Errorf("%q: %w", text, err)
 	}
-	// The arguments are copied into the queue. All are binary, and so are results.
-	s.queue.ExecStatement(call.statement.StatementDescription, s.values, binaryFormat, binaryFormat)
+	// The arguments are copied into the queue.
+	s.queue.ExecStatement(call.statement.StatementDescription, s.values, call.statement.formats, call.statement.formats)
 	call.statement.queued++
 	s.calls = append(s.calls, call)
 	return nil
 }
-
-var binaryFormat = []int16{1}
 
 // flush sends what is queued and reads the answers. After an error the server
 // passes over the rest.
@@ -238,7 +237,7 @@ func (s *postgresSession) prepare(text string) (*postgresStatement, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare %q: %w", text, s.failed(err))
 	}
-	statement := &postgresStatement{StatementDescription: description}
+	statement := &postgresStatement{StatementDescription: description, formats: []int16{pgtype.BinaryFormatCode}}
 	s.forget()
 	s.prepared[text] = statement
 	return statement, nil

@@ -66,6 +66,9 @@ type Store struct {
 	// cutBranches has each branch of an account's list sorted and cut by itself,
 	// for an engine that needs it to walk an index: see list.go.
 	cutBranches bool
+	// points look single rows up together, for an engine behind a network; nil
+	// where each is looked up by itself.
+	points *points
 	// closeLast ends what is left when readers and writer are closed.
 	closeLast func() error
 	closing   sync.Once
