@@ -120,6 +120,10 @@ var membershipTests = map[string]func(f *fixture){
 		rows := len(f.audit(a.ID))
 		wantErr(f, "stale", f.change(before, after), iam.ErrStale)
 		equal(f, "audit rows of what was stale", len(f.audit(a.ID)), rows)
+		ended := after
+		ended.Status = iam.Canceled
+		wantErr(f, "the end", f.change(after, ended), nil)
+		wantErr(f, "the end again, with no such row left to count", f.change(after, ended), iam.ErrStale)
 	},
 
 	"UpdateMembershipChangesTheRow": func(f *fixture) {

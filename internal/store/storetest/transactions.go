@@ -126,6 +126,32 @@ var transactionTests = map[string]func(f *fixture){
 		equal(f, "row", f.invitation(m.ID).Membership, m)
 	},
 
+	// What goes with a guarded write, its counts and its audit row, may have been
+	// written when the guard refuses.
+	"GuardThatRefusedCannotBeIgnored": func(f *fixture) {
+		a := f.account("A")
+		m := f.invite(a, "u@example.com")
+		stale, changed, gone := m, m, f.pendingRow(a, "v@example.com")
+		stale.Revision, changed.Status, gone.AccountID = 7, iam.Canceled, f.id()
+		rows := len(f.audit(a.ID))
+		for what, write := range map[string]struct {
+			fn   func(tx iam.Tx, entry iam.AuditEntry) error
+			want error
+		}{
+			"UpdateMembership": {func(tx iam.Tx, entry iam.AuditEntry) error { return tx.UpdateMembership(stale, changed, entry) }, iam.ErrStale},
+			"InsertMembership": {func(tx iam.Tx, entry iam.AuditEntry) error { return tx.InsertMembership(gone, entry) }, iam.ErrNoRow},
+		} {
+			entry := f.entry(iam.Import, a.ID, m.ID)
+			err := f.update(func(tx iam.Tx) error {
+				_ = write.fn(tx, entry)
+				return nil
+			})
+			wantErr(f, what, err, write.want)
+		}
+		equal(f, "audit rows", len(f.audit(a.ID)), rows)
+		equal(f, "members", f.members(a, iam.MemberQuery{}).Total, 1)
+	},
+
 	"ReadsInATransactionSeeItsWrites": func(f *fixture) {
 		a := f.account("A")
 		u := f.user("u@example.com")
