@@ -16,11 +16,11 @@ import (
 // for, as if it were by itself.
 
 const (
-	// maxPoints is how many one statement looks up. There are two texts of each
-	// kind, for one and for this many; what is missing is filled up by repeating.
-	maxPoints = 16
-	// maxFlights is how many statements of a kind are under way at once.
-	maxFlights = 2
+	// maxPoints is how many one statement looks up.
+	maxPoints = 32
+	// maxFlights is how many statements of a kind are under way at once. Another
+	// one leaves only when it is full: few large ones take less than many small.
+	maxFlights = 4
 )
 
 // points are the kinds of rows that are looked up together.
@@ -74,7 +74,7 @@ func (f *flights[K, V]) get(ctx context.Context, key K) (value V, err error) {
 	p := &passenger[K, V]{key, make(chan arrival[V], 1)}
 	f.mu.Lock()
 	f.waiting = append(f.waiting, p)
-	leaves := f.underway < maxFlights
+	leaves := f.underway == 0 || len(f.waiting) >= maxPoints && f.underway < maxFlights
 	if leaves {
 		f.underway++
 	}
@@ -149,20 +149,25 @@ func (f *flights[K, V]) readSafely(keys []K) (values map[K]V, err error) {
 	return f.read(keys)
 }
 
-// among is ` IN (…)` with its arguments.
+// among is ` IN (…)` with its arguments. There are three texts, so that each is
+// prepared once; what is missing is filled up by repeating.
 func among[K comparable](keys []K, argument func(K) any) (string, []any) {
-	n := 1
-	if len(keys) > 1 {
-		n = maxPoints
+	const (
+		few = `$1, $2, $3, $4, $5, $6, $7, $8`
+		all = few + `, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32`
+		n   = 8 // of few
+	)
+	text, args := ` IN (`+all+`)`, make([]any, maxPoints)
+	switch {
+	case len(keys) == 1:
+		text, args = ` IN ($1)`, args[:1]
+	case len(keys) <= n:
+		text, args = ` IN (`+few+`)`, args[:n]
 	}
-	args := make([]any, n)
 	for i := range args {
 		args[i] = argument(keys[min(i, len(keys)-1)])
 	}
-	if n == 1 {
-		return ` IN ($1)`, args
-	}
-	return ` IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`, args // maxPoints
+	return text, args
 }
 
 func hashArgument(hash [32]byte) any { return hash[:] }
