@@ -3,7 +3,7 @@
 // differs between engines (opening, settings, error codes) is in sqlite.go and
 // postgres.go; how a closure of Update runs is in writer.go for SQLite's one
 // writer and in transactor.go for PostgreSQL, where many run at once, under
-// the locks of locks.go.
+// the locks of locks.go. native.go and postgres_session.go call the engines.
 //
 // The package implements iam.Store and iam.Tx. It imports iam for the types;
 // it knows neither the wire nor who calls it.

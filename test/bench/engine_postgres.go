@@ -211,7 +211,7 @@ func (e *postgresEngine) openBare(ctx context.Context, own, hithers string) (*ba
 	return b, b.connect(ctx, postgresWriters)
 }
 
-// openDriver opens PostgreSQL as internal/store does, but for its timeouts.
+// openDriver opens PostgreSQL by the driver that most programs use.
 func openDriver(url string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

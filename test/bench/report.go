@@ -149,7 +149,7 @@ func (r report) writeAlone(b *strings.Builder, e engineReport) {
 ### %s
 
 Each change is a transaction, in hither and in the bare loop, which writes over %d connections at once, as many as hither
-does, by database/sql and pgx as hither does, with prepared statements.
+does, by database/sql and pgx, a prepared statement after the other. hither sends some of its together.
 
 | | changes/s | of the bare loop (aim: 0.5) | bare | CPU a change | p50 | p99 |
 |---|---|---|---|---|---|---|
