@@ -1,0 +1,155 @@
+package mail
+
+import (
+	"time"
+)
+
+// Letter is something to tell somebody: one of the types of this file. Names
+// in it are what people typed and are made harmless when it is composed; links
+// are absolute, below the instance's base URL, and refused otherwise.
+type Letter interface {
+	// name is the letter's file among the templates.
+	name() string
+	view() view
+}
+
+// Brand is how an account looks in the messages that are about it.
+type Brand struct {
+	Name   string // instead of the instance's name
+	Accent string // a colour, #rrggbb
+}
+
+// Invitation asks somebody to join an account.
+type Invitation struct {
+	Account     string
+	Inviter     string // as shown; empty where nobody is
+	Roles       []string
+	Expires     time.Time
+	Link        string // to the page that asks; opens it only for who was invited
+	Unsubscribe string // to "never again"; empty leaves it out
+	Brand       *Brand
+}
+
+// Reminder says that an invitation is open still and expires in two days.
+type Reminder struct{ Invitation }
+
+// Expired tells who invited that there was no answer in time.
+type Expired struct {
+	Account string
+	Address string // who was invited
+	Expired time.Time
+	Link    string // to the account's members, nothing secret; empty leaves it out
+	Brand   *Brand
+}
+
+// Accepted tells who invited that the person has joined.
+type Accepted struct {
+	Account string
+	Address string // who was invited
+	Person  string // the name, which the account sees from now on; may be empty
+	Roles   []string
+	Link    string // to the account's members, nothing secret; empty leaves it out
+	Brand   *Brand
+}
+
+// LinkAsked tells the inviting side that somebody opened a dead link and asks
+// for a new one, which the account has to confirm.
+type LinkAsked struct {
+	Account string
+	Address string // who was invited, and asks
+	Roles   []string
+	Asked   time.Time
+	Link    string // to where it is confirmed, nothing secret
+	Brand   *Brand
+}
+
+// SignIn carries what signs its reader in, once.
+type SignIn struct {
+	Link  string
+	Code  string        // XXXX-XXXX, for the browser that asked
+	Lasts time.Duration // of both
+	Asked time.Time
+	Place string // where it was asked from: an address, a browser; may be empty
+}
+
+// AddressChange goes to a new address, to prove that its reader reads it.
+type AddressChange struct {
+	Link  string
+	Code  string // XXXX-XXXX, for the browser that asked
+	Lasts time.Duration
+	Asked time.Time
+	Place string // may be empty
+}
+
+// Event is what a Notice is about.
+type Event string
+
+// What its user hears of.
+const (
+	FactorAdded      Event = "factor-added"
+	FactorRemoved    Event = "factor-removed"
+	RecoveryCodeUsed Event = "recovery-code-used"
+	KeyRotated       Event = "key-rotated"
+	AddressChanged   Event = "address-changed" // goes to the old address and does not name the new one
+	SignInLinked     Event = "sign-in-linked"
+)
+
+// Events are all of them.
+func Events() []Event {
+	return []Event{FactorAdded, FactorRemoved, RecoveryCodeUsed, KeyRotated, AddressChanged, SignInLinked}
+}
+
+// Notice tells a user that something about its security changed.
+type Notice struct {
+	Event Event
+	What  string // which factor, key or provider; may be empty
+	Time  time.Time
+	Place string // where it was done from; may be empty
+	Link  string // to the page of sessions and factors, nothing secret; empty leaves it out
+}
+
+// Test is what `hither mail test` sends.
+type Test struct{ Sent time.Time }
+
+func (Invitation) name() string    { return "invitation" }
+func (Reminder) name() string      { return "reminder" }
+func (Expired) name() string       { return "expired" }
+func (Accepted) name() string      { return "accepted" }
+func (LinkAsked) name() string     { return "link-asked" }
+func (SignIn) name() string        { return "sign-in" }
+func (AddressChange) name() string { return "address-change" }
+func (n Notice) name() string      { return "notice-" + string(n.Event) }
+func (Test) name() string          { return "test" }
+
+func (l Invitation) view() view {
+	return view{
+		Account: l.Account, Inviter: l.Inviter, roles: l.Roles, expires: l.Expires,
+		Link: l.Link, Unsubscribe: l.Unsubscribe, brand: l.Brand,
+	}
+}
+
+func (l Expired) view() view {
+	return view{Account: l.Account, Address: l.Address, expired: l.Expired, Link: l.Link, brand: l.Brand}
+}
+
+func (l Accepted) view() view {
+	return view{Account: l.Account, Address: l.Address, Person: l.Person, roles: l.Roles, Link: l.Link, brand: l.Brand}
+}
+
+func (l LinkAsked) view() view {
+	return view{Account: l.Account, Address: l.Address, roles: l.Roles, time: l.Asked, Link: l.Link, brand: l.Brand}
+}
+
+func (l SignIn) view() view {
+	return view{Link: l.Link, Code: l.Code, lasts: l.Lasts, time: l.Asked, Place: l.Place}
+}
+
+func (l AddressChange) view() view {
+	return view{Link: l.Link, Code: l.Code, lasts: l.Lasts, time: l.Asked, Place: l.Place}
+}
+
+func (n Notice) view() view {
+	return view{What: n.What, time: n.Time, Place: n.Place, Link: n.Link}
+}
+
+func (l Test) view() view { return view{time: l.Sent} }

@@ -1,0 +1,64 @@
+package mail
+
+import (
+	"strings"
+	"time"
+)
+
+// Samples are a letter of every kind with everything filled in, their links
+// below base.
+func Samples(base string) []Letter {
+	base = strings.TrimSuffix(base, "/")
+	now := time.Date(2026, time.March, 3, 14, 5, 0, 0, time.UTC)
+	const minutes = 10 * time.Minute
+	invitation := Invitation{
+		Account: "Analytical Engines", Inviter: "Ada Lovelace", Roles: []string{"Editor", "Billing"}, Expires: now.AddDate(0, 0, 7),
+		Link: base + "/i/aWxsdXN0cmF0aW9uLW9ubHktb3BlbnMtbm90aGluZw", Unsubscribe: base + "/never/aWxsdXN0cmF0aW9u",
+	}
+	reminder := Reminder{invitation}
+	reminder.Expires = now.AddDate(0, 0, 2)
+	members := base + "/members"
+	const address = "charles@example.com"
+	place := "198.51.100.7, Firefox (Linux)"
+	letters := []Letter{
+		invitation,
+		reminder,
+		Expired{Account: invitation.Account, Address: address, Expired: now, Link: members},
+		Accepted{Account: invitation.Account, Address: address, Person: "Charles Babbage", Roles: invitation.Roles, Link: members},
+		LinkAsked{Account: invitation.Account, Address: address, Roles: invitation.Roles, Asked: now, Link: members},
+		SignIn{Link: base + "/s/aWxsdXN0cmF0aW9uLW9ubHk", Code: "7KQF-M3ZX", Lasts: minutes, Asked: now, Place: place},
+		AddressChange{Link: base + "/a/aWxsdXN0cmF0aW9uLW9ubHk", Code: "4TWB-9HRC", Lasts: minutes, Asked: now, Place: place},
+	}
+	what := map[Event]string{FactorAdded: "Authenticator", FactorRemoved: "Authenticator", SignInLinked: "Example Login"}
+	for _, event := range Events() {
+		letters = append(letters, Notice{Event: event, What: what[event], Time: now, Place: place, Link: base + "/security"})
+	}
+	return append(letters, Test{Sent: now})
+}
+
+// bare are the letters that can lack something, without it.
+func bare(base string) []Letter {
+	now := time.Date(2026, time.March, 3, 14, 5, 0, 0, time.UTC)
+	link := base + "/x"
+	invitation := Invitation{Account: "A", Roles: []string{"R"}, Expires: now, Link: link}
+	letters := []Letter{
+		invitation,
+		Reminder{invitation},
+		Expired{Account: "A", Address: "a@example.com", Expired: now},
+		Accepted{Account: "A", Address: "a@example.com"},
+	}
+	for _, event := range Events() {
+		letters = append(letters, Notice{Event: event, Time: now})
+	}
+	return letters
+}
+
+// letterNames are the names of all letters.
+func letterNames() []string {
+	samples := Samples("")
+	names := make([]string, len(samples))
+	for i, letter := range samples {
+		names[i] = letter.name()
+	}
+	return names
+}
