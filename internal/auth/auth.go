@@ -1,8 +1,9 @@
 // Package auth turns the credentials of a request into an iam.Actor: a key
-// pair (X-Auth-Email and X-Auth-Key), a Bearer token, or both of one user.
+// pair (X-Auth-Email and X-Auth-Key), a Bearer token, or both of one user; and
+// for pages the secret of a session.
 //
 // It reads headers and the store's principals and nothing else, never the query
-// string, and keeps nothing between requests: what is disabled is refused at
+// string nor, of itself, a cookie, and keeps nothing between requests: what is disabled is refused at
 // the very next one. It knows no status or code of the wire; internal/api does.
 // It imports internal/iam, and of ours nothing else.
 package auth
@@ -24,6 +25,8 @@ import (
 type Store interface {
 	KeyPrincipal(ctx context.Context, hash [32]byte) (iam.KeyPrincipal, error)
 	TokenPrincipal(ctx context.Context, hash [32]byte) (iam.TokenPrincipal, error)
+	SessionPrincipal(ctx context.Context, hash [32]byte) (iam.SessionPrincipal, error)
+	Update(ctx context.Context, fn func(tx iam.Tx) error) error
 }
 
 // Authenticator checks credentials. Its methods are safe for concurrent use.

@@ -34,10 +34,12 @@ const (
 
 // store is a table of principals; a secret that is "broken" breaks it.
 type store struct {
-	keys   map[[32]byte]iam.KeyPrincipal
-	tokens map[[32]byte]iam.TokenPrincipal
-	err    error
-	reads  int
+	keys     map[[32]byte]iam.KeyPrincipal
+	tokens   map[[32]byte]iam.TokenPrincipal
+	sessions map[[32]byte]iam.SessionPrincipal
+	err      error
+	reads    int
+	writes   int
 }
 
 func (s *store) KeyPrincipal(_ context.Context, hash [32]byte) (iam.KeyPrincipal, error) {

@@ -5,13 +5,15 @@ import "strings"
 // Fault says what is wrong with the credentials of a request.
 type Fault uint8
 
-// The faults. Whoever shows an UnknownPair or an InvalidToken is not told why.
+// The faults. Whoever shows an UnknownPair, an InvalidToken or an InvalidSession
+// is not told why.
 const (
-	Missing      Fault = iota // none were shown
-	Malformed                 // a header cannot hold credentials; Headers says which
-	Mixed                     // key pair and token do not belong to one user
-	UnknownPair               // no such key, not of this address, disabled, or its user suspended
-	InvalidToken              // no such token, revoked, past its time, or its user suspended
+	Missing        Fault = iota // none were shown
+	Malformed                   // a header cannot hold credentials; Headers says which
+	Mixed                       // key pair and token do not belong to one user
+	UnknownPair                 // no such key, not of this address, disabled, or its user suspended
+	InvalidToken                // no such token, revoked, past its time, or its user suspended
+	InvalidSession              // no such session, ended, past its time or unused for too long, or its user suspended
 )
 
 // Error refuses the credentials of a request.
@@ -27,7 +29,7 @@ func (e *Error) Error() string {
 		return "no credentials"
 	case Malformed:
 		return "malformed " + strings.Join(e.Headers, ", ")
-	case Mixed, UnknownPair, InvalidToken:
+	case Mixed, UnknownPair, InvalidToken, InvalidSession:
 	}
 	return "credentials refused: " + e.Reason
 }

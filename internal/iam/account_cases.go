@@ -45,10 +45,27 @@ func (s *Service) CreateAccountOnce(ctx context.Context, actor Actor, request Ne
 	entry := actor.Entry(s.newID(), AccountCreate, account.ID, account.ID)
 	memberEntry := actor.Entry(s.newID(), MemberAdd, account.ID, s.drawID())
 	return write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Replayable[Account], error) {
+		if err := stillOperator(tx, actor); err != nil {
+			return Replayable[Account]{}, err
+		}
 		return once(tx, actor, key, func() (Account, error) {
 			return insertAccount(tx, actor, account, *entry, memberEntry)
 		})
 	})
+}
+
+// stillOperator holds, as of the transaction, what the actor's credential said
+// before it: whoever was suspended meanwhile, or lost the operator's flag, must
+// not come to govern an account.
+func stillOperator(tx Tx, actor Actor) error {
+	if actor.Kind != ByUser {
+		return nil
+	}
+	user, err := actingUser(tx, actor)
+	if err == nil && !user.Operator {
+		err = refuse(Forbidden, "creating accounts belongs to the operator")
+	}
+	return err
 }
 
 func (s *Service) newAccount(request NewAccount) (Account, error) {
@@ -84,7 +101,7 @@ func insertAccount(tx Tx, actor Actor, account Account, entry, memberEntry Audit
 		Status: Accepted, Roles: []Role{super}, Grantor: actor.Grantor(), CreatedOn: tx.Now(), AnsweredOn: tx.Now(),
 	}
 	memberEntry.After = snapshot(row)
-	return account, tx.InsertMembership(row, memberEntry)
+	return account, tx.InsertMembership(row, Link{}, memberEntry)
 }
 
 // EditAccount changes an account's settings, which needs write permission on

@@ -7,25 +7,31 @@ type ActorKind string
 
 // The kinds of actors; audit rows carry them.
 const (
-	ByUser        ActorKind = "user"         // a user, by key or token
+	ByUser        ActorKind = "user"         // a user, by key, token or session
 	ByOperator    ActorKind = "operator"     // an operator token
 	ByCommandLine ActorKind = "command_line" // whoever may run the binary beside its database
+	ByVisitor     ActorKind = "visitor"      // somebody at a page, nobody knows who: has no rights
 )
 
 // Actor is who makes a request and what it may do. User is zero unless Kind is
-// ByUser. CredentialID names the key or token that was shown, "" on the command
-// line. RemoteAddr and RequestID are for the audit row.
+// ByUser. CredentialID names the key, token or session that was shown, "" on the
+// command line. RemoteAddr and RequestID are for the audit row.
 type Actor struct {
 	Kind         ActorKind
 	User         User
 	CredentialID ID
-	RemoteAddr   string
-	RequestID    string
+	// SessionProved is when the session that was shown was last signed in to,
+	// zero for every other credential; Factor is the second factor that it
+	// showed then, "" none.
+	SessionProved time.Time
+	Factor        string
+	RemoteAddr    string
+	RequestID     string
 }
 
 // Operator reports whether the actor carries the operator's rights: creating
 // and seeing every account, adding members directly, member limits.
-func (a Actor) Operator() bool { return a.Kind != ByUser || a.User.Operator }
+func (a Actor) Operator() bool { return a.program() || (a.Kind == ByUser && a.User.Operator) }
 
 // Name is what others see of the actor, as invited_by: a user's address.
 func (a Actor) Name() string {
@@ -43,15 +49,42 @@ func (a Actor) Grantor() Grantor {
 	case ByOperator:
 		return Grantor{Kind: ByOperator, ID: a.CredentialID}
 	case ByCommandLine:
+		return Grantor{Kind: ByCommandLine}
+	case ByVisitor:
 	}
-	return Grantor{Kind: ByCommandLine}
+	return Grantor{}
+}
+
+// program reports whether the operator's own programs act, which have all
+// rights and no user.
+func (a Actor) program() bool { return a.Kind == ByOperator || a.Kind == ByCommandLine }
+
+// bySession reports whether a browser's session was shown.
+func (a Actor) bySession() bool { return !a.SessionProved.IsZero() }
+
+// fresh asks a session for a recent sign-in: what follows must not be open to
+// whoever finds a browser unattended. Keys and tokens prove themselves with
+// every request.
+func (a Actor) fresh(now time.Time) error {
+	if a.bySession() && !now.Before(a.SessionProved.Add(FreshFor)) {
+		return refuse(SignInAgain, "this needs a sign-in of the last %d minutes; sign in again, then repeat it", int(FreshFor.Minutes()))
+	}
+	return nil
+}
+
+// freshFor asks for one where the actor takes up roles that may manage members.
+func (a Actor) freshFor(roles []Role, now time.Time) error {
+	if !RightsOf(roles).May(AreaMembers, Write) {
+		return nil
+	}
+	return a.fresh(now)
 }
 
 // rights are the actor's in an account in which its accepted membership is own
 // (nil: none). An operator token and the command line have no membership and
 // all rights; a user's operator flag doesn't lift its ceiling.
 func (a Actor) rights(own *Membership) Rights {
-	if a.Kind != ByUser {
+	if a.program() {
 		return Rights{All: true}
 	}
 	if own == nil {
@@ -85,6 +118,7 @@ func (g GrantorFacts) mayGrant(roles []Role) bool {
 		return g.Active
 	case ByCommandLine:
 		return true
+	case ByVisitor:
 	}
 	return false
 }

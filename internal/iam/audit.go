@@ -14,6 +14,11 @@ const (
 	InviteReject   Action = "invite.reject"
 	InviteCancel   Action = "invite.cancel"
 	InviteExpire   Action = "invite.expire"
+	InviteResend   Action = "invite.resend"
+	InviteRenew    Action = "invite.renew"        // who asked for a new link got a new invitation
+	InviteSnooze   Action = "invite.remind_later" // the invited chose when to be reminded
+	InviteRemind   Action = "invite.remind"       // the clock reminded
+	InviteAskLink  Action = "invite.ask_link"     // the holder of a dead link wants another one
 	MemberAdd      Action = "member.add"
 	MemberEdit     Action = "member.edit"
 	MemberRemove   Action = "member.remove"
@@ -29,9 +34,18 @@ const (
 	KeyDisable     Action = "key.disable"
 	TokenCreate    Action = "token.create"
 	TokenRevoke    Action = "token.revoke"
+	SignInAsk      Action = "sign_in.ask" // a link and a code were asked for, whether or not there is a user
+	SessionStart   Action = "session.start"
+	SessionEnd     Action = "session.end"
+	AddressAsk     Action = "address.ask"
+	AddressChange  Action = "address.change"
 	RoleDefine     Action = "role.define"
 	RoleDrop       Action = "role.drop"
 	Import         Action = "import"
+	DeliveryRetry  Action = "delivery.retry"
+	DeliveryDrop   Action = "delivery.drop"
+	Suppress       Action = "suppression.add"
+	Unsuppress     Action = "suppression.lift"
 )
 
 // AuditEntry is one row of the audit log. It is written in the transaction of
@@ -73,7 +87,7 @@ func (a Actor) Entry(operationID string, action Action, accountID, targetID ID) 
 		entry.ActorID, entry.ActorEmail = a.User.ID, a.User.Email
 	case ByOperator:
 		entry.ActorID = a.CredentialID
-	case ByCommandLine:
+	case ByCommandLine, ByVisitor:
 	}
 	return entry
 }

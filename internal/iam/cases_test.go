@@ -232,7 +232,7 @@ func TestAcceptingUnderASecondAddress(t *testing.T) {
 		Roles: []iam.Role{role(t, super)}, Grantor: operator.Grantor(), CreatedOn: noon, AnsweredOn: noon,
 	}
 	err := s.store.Update(t.Context(), func(tx iam.Tx) error {
-		return tx.InsertMembership(former, operator.Entry("former", iam.Import, account, rowID))
+		return tx.InsertMembership(former, iam.Link{}, operator.Entry("former", iam.Import, account, rowID))
 	})
 	if err != nil {
 		t.Fatal(err)

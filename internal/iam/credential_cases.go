@@ -25,7 +25,7 @@ func (s *Service) CreateKey(ctx context.Context, actor Actor, userID ID, name st
 }
 
 // RotateKey makes a new key for the user of an old one, and ends the old one,
-// in one go.
+// in one go. Of any number who rotate the same key one does.
 func (s *Service) RotateKey(ctx context.Context, actor Actor, userID, id ID, name string) (Key, string, error) {
 	if err := mustOperate(actor); err != nil {
 		return Key{}, "", err
@@ -37,25 +37,75 @@ func (s *Service) RotateKey(ctx context.Context, actor Actor, userID, id ID, nam
 	}
 	entry := actor.Entry(s.newID(), KeyCreate, "", key.ID)
 	ended := actor.Entry(s.newID(), KeyDisable, "", id)
-	if err := s.keyOf(ctx, userID, id); err != nil {
-		return Key{}, "", err
-	}
 	created, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Key, error) {
-		if err := tx.DisableKey(id, ended); err != nil {
-			return Key{}, missing(err, notFound("key"))
+		if err := tx.EndKeyOf(userID, id, ended); err != nil {
+			return Key{}, missing(err, notLiving("key"))
 		}
 		return insertKey(tx, key, *entry)
 	})
 	return created, secret, err
 }
 
-// keyOf checks that a key is that user's; whose it is never changes.
-func (s *Service) keyOf(ctx context.Context, userID, id ID) error {
-	keys, err := s.store.Keys(ctx, userID)
-	if err == nil && !slices.ContainsFunc(keys, func(k Key) bool { return k.ID == id }) {
-		err = notFound("key")
+// RotateOwnKey does the same for one of the actor's own keys, at most once for
+// an idempotency key, and tells its user. The secret is "" where it was told
+// before.
+func (s *Service) RotateOwnKey(ctx context.Context, actor Actor, id ID, key IdempotencyKey) (Replayable[Key], string, error) {
+	old, err := s.ownKey(ctx, actor, id)
+	if err != nil {
+		return Replayable[Key]{}, "", err
 	}
-	return err
+	secret := NewKeySecret()
+	fresh, err := s.newKey(actor.User.ID, old.Name, secret)
+	if err != nil {
+		return Replayable[Key]{}, "", err
+	}
+	entry := actor.Entry(s.newID(), KeyCreate, "", fresh.ID)
+	ended := actor.Entry(s.newID(), KeyDisable, "", id)
+	made, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Replayable[Key], error) {
+		user, err := actingUser(tx, actor)
+		if err != nil {
+			return Replayable[Key]{}, err
+		}
+		if err := actor.fresh(tx.Now()); err != nil {
+			return Replayable[Key]{}, err
+		}
+		return once(tx, actor, key, func() (Key, error) {
+			if err := tx.EndKeyOf(user.ID, id, ended); err != nil {
+				return Key{}, missing(err, notLiving("key"))
+			}
+			made := fresh
+			made.CreatedOn = tx.Now()
+			if err := tx.InsertKey(made, *entry); err != nil {
+				return Key{}, err
+			}
+			made.Hash = [32]byte{} // it is kept with the outcome, and needed by nobody
+			return made, s.mailing.queue(tx, noticeOf(KeyRotated, user, *entry, tx.Now()))
+		})
+	})
+	if made.Replayed {
+		secret = ""
+	}
+	return made, secret, err
+}
+
+// OwnKeys lists the actor's own keys, oldest first.
+func (s *Service) OwnKeys(ctx context.Context, actor Actor) ([]Key, error) {
+	if err := mustBeUser(actor); err != nil {
+		return nil, err
+	}
+	return s.store.Keys(ctx, actor.User.ID)
+}
+
+func (s *Service) ownKey(ctx context.Context, actor Actor, id ID) (Key, error) {
+	keys, err := s.OwnKeys(ctx, actor)
+	if err != nil {
+		return Key{}, err
+	}
+	at := slices.IndexFunc(keys, func(k Key) bool { return k.ID == id })
+	if at < 0 {
+		return Key{}, notFound("key")
+	}
+	return keys[at], nil
 }
 
 func (s *Service) newKey(userID ID, name, secret string) (Key, error) {
@@ -128,7 +178,7 @@ func insertToken(tx Tx, token Token, entry AuditEntry) (Token, error) {
 }
 
 // RotateToken makes a new token for the owner of an old one, and ends the old
-// one, in one go.
+// one, in one go. Of any number who rotate the same token one does.
 func (s *Service) RotateToken(ctx context.Context, actor Actor, old Token, expiresOn time.Time) (Token, string, error) {
 	if err := mustOperate(actor); err != nil {
 		return Token{}, "", err
@@ -138,8 +188,8 @@ func (s *Service) RotateToken(ctx context.Context, actor Actor, old Token, expir
 	entry := actor.Entry(s.newID(), TokenCreate, "", token.ID)
 	ended := actor.Entry(s.newID(), TokenRevoke, "", old.ID)
 	created, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Token, error) {
-		if err := tx.RevokeToken(old.ID, ended); err != nil {
-			return Token{}, missing(err, notFound("token"))
+		if err := tx.EndTokenOf(old.UserID, old.ID, ended); err != nil {
+			return Token{}, missing(err, notLiving("token"))
 		}
 		return insertToken(tx, token, *entry)
 	})
@@ -164,4 +214,10 @@ func (s *Service) Tokens(ctx context.Context, actor Actor, userID ID) ([]Token, 
 		return nil, err
 	}
 	return s.store.Tokens(ctx, userID)
+}
+
+// notLiving is notFound for what is there no more as well: somebody else may have
+// rotated it a moment ago.
+func notLiving(noun string) error {
+	return refuse(NotFound, "there is no such %s, or it was ended already; list them to see", noun)
 }

@@ -3,6 +3,7 @@ package iam
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind says why a use case refused. The wire's codes stand in internal/api;
@@ -25,11 +26,19 @@ const (
 	AlreadyInvited                 // the address is invited already, with other roles
 	RoleCeiling                    // more than the actor itself may do
 	LastSuperAdmin                 // the account would be left without a Super Administrator
+	BudgetSpent                    // a budget of the inviting side is spent; RetryAfter says for how long
 	KeyReused                      // the idempotency key was used with another request
 	AccountSuspended               // the account is suspended: reads only
 	DirectAddForbidden             // adding without asking belongs to the operator
 	Conflict                       // a concurrent change won; the store's guard failed
 	Unavailable                    // the store cannot take the request on now
+	InviteWithdrawn                // it was taken back; told to who holds its link
+	LinkReplaced                   // a newer link was made for the same invitation
+	WrongAddress                   // the link is for another address than that of who is signed in
+	SignInFirst                    // the link alone does not do: its user has to sign in
+	SignInAgain                    // the session's sign-in is too long ago for this
+	ProofRefused                   // a code or link that proves a mailbox is wrong, used or too old
+	TooManyAttempts                // too many of them, or too many mails asked for; RetryAfter says how long
 )
 
 // Error is a refusal. Message is for the client: it never holds an address
@@ -42,6 +51,8 @@ type Error struct {
 	Err     error // the cause, for the log only
 	// Undecided says of an Unavailable write that it may have taken place.
 	Undecided bool
+	// RetryAfter is when to come back, of a BudgetSpent or TooManyAttempts.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string {

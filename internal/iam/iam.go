@@ -35,9 +35,11 @@ func ParseID(s string) (ID, bool) {
 
 // Service holds the use cases. Its methods are safe for concurrent use.
 type Service struct {
-	store Store
-	newID func() string
-	now   func() time.Time
+	store   Store
+	newID   func() string
+	now     func() time.Time
+	mailing Mailing
+	signIn  SignIn
 }
 
 // NewService returns the use cases over store. newID draws fresh ids; now is
@@ -50,6 +52,13 @@ func NewService(store Store, newID func() string, now func() time.Time) *Service
 // Store.
 func (s *Service) Moment(ctx context.Context) (context.Context, func()) {
 	return s.store.Moment(ctx)
+}
+
+// WithMailing returns the same use cases, which send messages as mailing says.
+func (s *Service) WithMailing(mailing Mailing) *Service {
+	mails := *s
+	mails.mailing = mailing
+	return &mails
 }
 
 func (s *Service) drawID() ID { return ID(s.newID()) }

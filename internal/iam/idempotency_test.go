@@ -77,7 +77,7 @@ func TestOnce(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := open(t)
-			for _, u := range []iam.User{{ID: adminID, Email: "admin@example.com", Verified: true, Operator: true}, {ID: guestID, Email: "guest@example.com", Verified: true}} {
+			for _, u := range []iam.User{{ID: adminID, Email: "admin@example.com", Verified: true, Operator: true}, {ID: guestID, Email: "guest@example.com", Verified: true, Operator: true}} {
 				must(s.CreateUser(t.Context(), operator, u))(t)
 			}
 			do := func(a attempt) (iam.Replayable[iam.Account], error) {
@@ -329,6 +329,7 @@ func TestKeptOutcomesStayReadable(t *testing.T) {
 			GrantorFacts: iam.GrantorFacts{
 				Grantor: iam.Grantor{Kind: iam.ByUser, ID: adminID}, Active: true, Membership: &iam.Membership{Status: iam.Accepted},
 			},
+			AskedOn: noon,
 		},
 	}
 	kept, err := os.ReadFile("testdata/kept_invitation.json")

@@ -22,7 +22,7 @@ func (s *Service) Import(ctx context.Context, actor Actor, dataset Dataset, prog
 		progress = func(int, int) {}
 	}
 	_, err = Update(ctx, s.store, func(tx Tx) (struct{}, error) {
-		run := importRun{importPlan: plan, tx: tx, actor: actor, progress: progress}
+		run := importRun{importPlan: plan, tx: tx, actor: actor, mailing: s.mailing, progress: progress}
 		return struct{}{}, run.apply()
 	})
 	return err
@@ -34,6 +34,7 @@ type importRun struct {
 	tx       Tx
 	catalog  *Catalog
 	actor    Actor
+	mailing  Mailing
 	progress func(done, total int)
 	done     int
 }
@@ -170,14 +171,16 @@ func (r *importRun) addMembership(row ImportMembership) error {
 	}
 	entry := r.entry(m.AccountID, m.ID, snapshot(m))
 	if r.accounts[m.AccountID] == nil && m.Status.Live() {
-		if err := r.tx.Settle(m.AccountID, m.Email); err != nil {
+		if err := r.mailing.settle(r.tx, m.AccountID, m.Email); err != nil {
 			return err
 		}
 		if err := appoint(r.tx, account, m, user != nil && !user.Suspended, entry); err != nil {
 			return err
 		}
 	}
-	return r.tx.InsertMembership(m, entry)
+	// Whoever imports told the invited by other means: the clock ends a row, and
+	// reminds of none.
+	return r.tx.InsertMembership(m, Link{WakeOn: m.ExpiresOn}, entry)
 }
 
 // membership is the row that an entry describes, its references resolved.

@@ -74,6 +74,7 @@ type InviteRequest struct {
 	RoleIDs   []ID
 	Direct    bool
 	ExpiresOn time.Time
+	Locale    string // of its messages and pages, a BCP 47 tag; "" is the account's
 }
 
 // mayInvite checks what the actor needs to ask this at all, whatever becomes of
@@ -198,6 +199,7 @@ func expiry(account Account, asked, now time.Time) (time.Time, error) {
 type MemberFacts struct {
 	AccountFacts
 	Target           Membership
+	Link             Link         // of the target
 	Grantor          GrantorFacts // of the target
 	TargetUser       User         // zero before acceptance
 	TargetActive     bool

@@ -101,7 +101,10 @@ func (s *Service) InviteOnce(
 			}
 			if decision.Changed {
 				entry.Action, entry.TargetID = decision.Action, decision.Row.ID
-				if err := applyInvite(tx, facts, &decision, *entry, userEntry); err != nil {
+				if err := s.mailing.spend(tx, actor, decision); err != nil {
+					return Invited{}, err
+				}
+				if err := s.applyInvite(tx, facts, &decision, request.Locale, *entry, userEntry); err != nil {
 					return Invited{}, err
 				}
 			}
@@ -110,7 +113,7 @@ func (s *Service) InviteOnce(
 	})
 }
 
-func applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision, entry, userEntry AuditEntry) error {
+func (s *Service) applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision, locale string, entry, userEntry AuditEntry) error {
 	if decision.NewUser != nil {
 		if err := tx.InsertUser(*decision.NewUser, userEntry); err != nil {
 			return err
@@ -124,10 +127,14 @@ func applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision, entry, user
 	if decision.Before == nil {
 		// Only now, so that who is refused never makes the writer do it: what
 		// the clock ended still holds its address in the unique index.
-		if err := tx.Settle(facts.Account.ID, decision.Row.Email); err != nil {
+		if err := s.mailing.settle(tx, facts.Account.ID, decision.Row.Email); err != nil {
 			return err
 		}
-		return tx.InsertMembership(decision.Row, entry)
+		link := firstLink(decision.Row, s.mailing, locale, tx.Now())
+		if err := tx.InsertMembership(decision.Row, link, entry); err != nil || decision.Row.Status != Pending {
+			return err
+		}
+		return s.mailing.queue(tx, deliveryOf(InvitationMessage, decision.Row, link, decision.Row.Email, tx.Now()))
 	}
 	entry.Before = snapshot(*decision.Before)
 	err := tx.UpdateMembership(*decision.Before, decision.Row, entry)
@@ -186,39 +193,61 @@ func (s *Service) edit(ctx context.Context, actor Actor, accountID, id ID, roleI
 		if err != nil {
 			return Invited{}, err
 		}
-		before := facts.Target
 		if noun == "invitation" {
 			// Whoever may not manage members doesn't learn how it was answered.
 			if _, err := facts.manager(actor); err != nil {
 				return Invited{}, err
 			}
-			if err := stillInvitation(before, tx); err != nil {
+			if err := stillInvitation(facts.Target, tx); err != nil {
 				return Invited{}, err
 			}
 		}
 		ids := roleIDs
 		if ids == nil {
-			ids = roleIDsOf(before)
+			ids = roleIDsOf(facts.Target)
 		}
-		after, changed, err := DecideEdit(facts, actor, ids, tx.Now())
-		if err != nil {
+		return applyEdit(tx, facts, actor, ids, entry)
+	})
+}
+
+func applyEdit(tx Tx, facts MemberFacts, actor Actor, roleIDs []ID, entry *AuditEntry) (Invited, error) {
+	before := facts.Target
+	after, changed, err := DecideEdit(facts, actor, roleIDs, tx.Now())
+	if err != nil {
+		return Invited{}, err
+	}
+	if changed {
+		entry.Action, entry.Before, entry.After = editAction(before, after), snapshot(before), snapshot(after)
+		if err := appoint(tx, facts.Account, after, facts.TargetActive, *entry); err != nil {
 			return Invited{}, err
 		}
-		if changed {
-			entry.Action, entry.Before, entry.After = editAction(before, after), snapshot(before), snapshot(after)
-			if err := appoint(tx, facts.Account, after, facts.TargetActive, *entry); err != nil {
+		if err := tx.UpdateMembership(before, after, *entry); err != nil {
+			return Invited{}, err
+		}
+		after.Revision++
+	}
+	member := Member{Membership: after, User: facts.TargetUser, GrantorFacts: facts.Grantor}
+	if after.Status == Pending {
+		member.GrantorFacts, member.AskedOn = actor.asGrantor(facts.Own), facts.Link.AskedOn
+	}
+	return Invited{Account: facts.Account, Member: member, At: tx.Now()}, nil
+}
+
+// ConfirmInvitation vouches for a pending invitation as it is, at most once for a
+// key: whoever does becomes its grantor. The invited hears nothing of it.
+func (s *Service) ConfirmInvitation(ctx context.Context, actor Actor, accountID, id ID, key IdempotencyKey) (Replayable[Invited], error) {
+	entry := actor.Entry(s.newID(), InviteConfirm, "", id)
+	return write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Replayable[Invited], error) {
+		facts, err := s.touched(tx, accountID, id, actor, entry)
+		if err != nil {
+			return Replayable[Invited]{}, err
+		}
+		return once(tx, actor, key, func() (Invited, error) {
+			if err := facts.stillPending(actor, tx.Now()); err != nil {
 				return Invited{}, err
 			}
-			if err := tx.UpdateMembership(before, after, *entry); err != nil {
-				return Invited{}, err
-			}
-			after.Revision++
-		}
-		member := Member{Membership: after, User: facts.TargetUser, GrantorFacts: facts.Grantor}
-		if after.Status == Pending {
-			member.GrantorFacts = actor.asGrantor(facts.Own)
-		}
-		return Invited{Account: facts.Account, Member: member, At: tx.Now()}, nil
+			return applyEdit(tx, facts, actor, roleIDsOf(facts.Target), entry)
+		})
 	})
 }
 

@@ -84,6 +84,7 @@ type Member struct {
 	Membership
 	User         User
 	GrantorFacts GrantorFacts // of a pending row
+	AskedOn      time.Time    // when the holder of a dead link asked for another one; zero: nobody waits
 }
 
 // NeedsConfirmation says that a pending invitation cannot be accepted since its
@@ -109,6 +110,15 @@ func DecideAnswer(f AnswerFacts, answer Status, now time.Time) (Membership, erro
 	if !row.belongsTo(f.User.Invitee()) {
 		return Membership{}, notFound("invitation")
 	}
+	if err := mustBeActive(f.User); err != nil {
+		return Membership{}, err
+	}
+	return f.decide(answer, now)
+}
+
+// decide is DecideAnswer for a user whose invitation it is.
+func (f AnswerFacts) decide(answer Status, now time.Time) (Membership, error) {
+	row := f.Invitation.Membership
 	switch current := row.StatusAt(now); {
 	case current == answer:
 		return row, nil

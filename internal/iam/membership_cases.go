@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -81,26 +80,32 @@ func (s *Service) MembershipIn(ctx context.Context, actor Actor, accountID ID) (
 
 // AnswerInvitation accepts or rejects one of the actor's invitations.
 func (s *Service) AnswerInvitation(ctx context.Context, actor Actor, id ID, answer Status) (Invitation, error) {
-	return s.answer(ctx, actor, id, answer, true)
+	return s.answer(ctx, actor, id, answer, "", true)
 }
 
 // AnswerMembership does the same where the row need not have been an
 // invitation: accepting what was added directly changes nothing.
 func (s *Service) AnswerMembership(ctx context.Context, actor Actor, id ID, answer Status) (Invitation, error) {
-	return s.answer(ctx, actor, id, answer, false)
+	return s.answer(ctx, actor, id, answer, "", false)
 }
 
-func (s *Service) answer(ctx context.Context, actor Actor, id ID, answer Status, invitesOnly bool) (Invitation, error) {
+// DeclineInvitation rejects one of the actor's invitations, with a word to the
+// account; "" is none.
+func (s *Service) DeclineInvitation(ctx context.Context, actor Actor, id ID, reason string) (Invitation, error) {
+	reason, err := answerReason(reason)
+	if err != nil {
+		return Invitation{}, err
+	}
+	return s.answer(ctx, actor, id, Rejected, reason, true)
+}
+
+func (s *Service) answer(ctx context.Context, actor Actor, id ID, answer Status, reason string, invitesOnly bool) (Invitation, error) {
 	if err := mustBeUser(actor); err != nil {
 		return Invitation{}, err
 	}
-	action := InviteAccept
-	switch answer {
-	case Accepted:
-	case Rejected:
-		action = InviteReject
-	case Pending, Expired, Canceled, Left, Removed:
-		return Invitation{}, invalid("/status", "must be %q or %q", Accepted, Rejected)
+	action, err := answerAction(answer)
+	if err != nil {
+		return Invitation{}, err
 	}
 	noun := "membership"
 	if invitesOnly {
@@ -124,22 +129,8 @@ func (s *Service) answer(ctx context.Context, actor Actor, id ID, answer Status,
 		if err != nil {
 			return Invitation{}, err
 		}
-		if after.Status != before.Status {
-			entry.Before, entry.After = snapshot(before), snapshot(after)
-			if err := appoint(tx, facts.Invitation.Account, after, !facts.User.Suspended, *entry); err != nil {
-				return Invitation{}, err
-			}
-			err := tx.UpdateMembership(before, after, *entry)
-			if errors.Is(err, ErrDuplicate) {
-				err = refuse(AlreadyMember, "you are a member of this account already, under another address")
-			}
-			if err != nil {
-				return Invitation{}, err
-			}
-			after.Revision++
-		}
-		facts.Invitation.Membership = after
-		return facts.Invitation, nil
+		err = s.applyAnswer(tx, actor, &facts, after, reason, *entry)
+		return facts.Invitation, err
 	})
 }
 
@@ -184,25 +175,29 @@ func (s *Service) LeaveAccount(ctx context.Context, actor Actor, accountID ID) e
 
 // mustBeUser refuses the operator's own credentials where a person is meant.
 func mustBeUser(actor Actor) error {
-	if actor.Kind != ByUser {
-		return refuse(Forbidden, "this credential belongs to the operator, not to a user")
+	switch actor.Kind {
+	case ByUser:
+		return nil
+	case ByVisitor:
+		return refuse(SignInFirst, "sign in first")
+	case ByOperator, ByCommandLine:
 	}
-	return nil
+	return refuse(Forbidden, "this credential belongs to the operator, not to a user")
 }
 
-// snapshot is a membership as an audit row holds it.
-func snapshot(m Membership) string {
-	roles := make([]ID, len(m.Roles))
-	for i, role := range m.Roles {
-		roles[i] = role.ID
-	}
-	return encode(struct {
-		Status    Status     `json:"status"`
-		Email     string     `json:"email"`
-		UserID    ID         `json:"user_id,omitempty"`
-		Roles     []ID       `json:"roles"`
-		Granted   ActorKind  `json:"grantor_kind"`
-		Grantor   ID         `json:"grantor_id,omitempty"`
-		ExpiresOn *time.Time `json:"expires_on,omitempty"`
-	}{m.Status, m.Email, m.UserID, roles, m.Grantor.Kind, m.Grantor.ID, optional(m.ExpiresOn)})
+// memberSnapshot is a membership as an audit row holds it.
+type memberSnapshot struct {
+	Status    Status     `json:"status"`
+	Email     string     `json:"email"`
+	UserID    ID         `json:"user_id,omitempty"`
+	Roles     []ID       `json:"roles"`
+	Granted   ActorKind  `json:"grantor_kind"`
+	Grantor   ID         `json:"grantor_id,omitempty"`
+	ExpiresOn *time.Time `json:"expires_on,omitempty"`
 }
+
+func snapshotOf(m Membership) memberSnapshot {
+	return memberSnapshot{m.Status, m.Email, m.UserID, roleIDsOf(m), m.Grantor.Kind, m.Grantor.ID, optional(m.ExpiresOn)}
+}
+
+func snapshot(m Membership) string { return encode(snapshotOf(m)) }

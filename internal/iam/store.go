@@ -25,6 +25,10 @@ type Store interface {
 	KeyPrincipal(ctx context.Context, hash [32]byte) (KeyPrincipal, error)
 	// TokenPrincipal finds an active or revoked token likewise.
 	TokenPrincipal(ctx context.Context, hash [32]byte) (TokenPrincipal, error)
+	// SessionPrincipal finds a session likewise, whether or not it still holds.
+	SessionPrincipal(ctx context.Context, hash [32]byte) (SessionPrincipal, error)
+	// Sessions lists a user's sessions that were not ended, oldest first.
+	Sessions(ctx context.Context, userID ID) ([]Session, error)
 
 	// User finds a user by id, UserByEmail by its canonical address.
 	User(ctx context.Context, id ID) (User, error)
@@ -51,14 +55,31 @@ type Store interface {
 	// Accounts lists the accounts of which userID is an accepted member, all of
 	// them where userID is "".
 	Accounts(ctx context.Context, userID ID, query AccountQuery) (Page[Account], error)
+	// Look is how an account looks.
+	Look(ctx context.Context, accountID ID) (Look, error)
 	// Members lists an account's members.
 	Members(ctx context.Context, accountID ID, query MemberQuery, now time.Time) (Page[Member], error)
 	// Member reads one row of an account, in any state, whoever answered it.
 	Member(ctx context.Context, accountID, id ID) (Member, error)
 	// AccountInvitations lists what the account asked people, newest first.
 	AccountInvitations(ctx context.Context, accountID ID, query InvitationQuery, now time.Time) (Page[Member], error)
+	// LinkedInvitation reads what the page of a link shows.
+	LinkedInvitation(ctx context.Context, id ID, now time.Time) (LinkedInvitation, error)
+	// Waking lists rows that the clock has to do with, those that wait longest
+	// first; NextWake is when it next has, the zero time for never.
+	Waking(ctx context.Context, now time.Time, limit int) ([]Waking, error)
+	NextWake(ctx context.Context) (time.Time, error)
 	// Catalog is the set of roles that members of the account may hold.
 	Catalog(ctx context.Context, accountID ID) (*Catalog, error)
+	// NextDelivery is when the next message is due, ErrNoRow where none waits;
+	// Outbox says how much waits.
+	NextDelivery(ctx context.Context) (time.Time, error)
+	Outbox(ctx context.Context) (Outbox, error)
+	// Deliveries lists messages of a state, "" for those that may still be sent:
+	// what waits in the order of its turn, what ended the newest first.
+	Deliveries(ctx context.Context, state DeliveryState, page PageRequest) ([]Delivery, error)
+	// Suppressions lists who wants no more invitations, by mailbox.
+	Suppressions(ctx context.Context, page PageRequest) ([]Suppression, error)
 	// Audit lists an account's audit rows after a position, oldest first; those
 	// of no account where accountID is "".
 	Audit(ctx context.Context, accountID ID, after int64, limit int) ([]AuditEntry, error)
@@ -71,14 +92,27 @@ type Tx interface {
 	Now() time.Time
 
 	// Settle writes down what the clock ended already: due pending rows of the
-	// address, and of the account up to a bound, each with its audit row.
-	Settle(accountID ID, email string) error
+	// address ("": of none), and of the account up to a bound, each with its audit
+	// row. It returns them, as the account sees them, for who tells of it.
+	Settle(accountID ID, email string) ([]Member, error)
 
 	AnswerFacts(id, userID ID) (AnswerFacts, error)
 	AccountFacts(accountID ID, actor Actor) (AccountFacts, error)
 	InviteFacts(accountID ID, email string, actor Actor) (InviteFacts, error)
 	MemberFacts(accountID, memberID ID, actor Actor) (MemberFacts, error)
 	UserFacts(userID ID) (UserFacts, error)
+	// ActingUser and UserOfAddress read one user, which stays as it is until the
+	// transaction ends.
+	ActingUser(userID ID) (User, error)
+	UserOfAddress(email string) (User, error)
+	// LinkAnswerFacts are AnswerFacts by link; userID is "" where nobody is signed in.
+	LinkAnswerFacts(id, userID ID) (LinkAnswerFacts, error)
+	ChallengeFacts(id ID) (ChallengeFacts, error)
+	LinkFacts(id ID) (LinkFacts, error)
+	// WakeFacts are LinkFacts of those of an account's rows, MaxWaking at most, that
+	// the clock has to do with: pending ones, not due, that wake by now. What is
+	// said of others than the row and its grantor is left out.
+	WakeFacts(accountID ID, ids []ID) ([]LinkFacts, error)
 	// RoleHolders counts the live rows that hold a role.
 	RoleHolders(id ID) (int, error)
 	// DefinedRoles lists the roles of one origin (see InsertRole).
@@ -86,21 +120,30 @@ type Tx interface {
 
 	// InsertMembership adds a row; ErrDuplicate where the address or the user
 	// holds a live one already, or the id was used.
-	InsertMembership(row Membership, entry AuditEntry) error
+	InsertMembership(row Membership, link Link, entry AuditEntry) error
 	// UpdateMembership changes a row that is still as before; else ErrStale.
 	UpdateMembership(before, after Membership, entry AuditEntry) error
+	// UpdateInvitation does the same, and changes the row's link too.
+	UpdateInvitation(before, after Membership, link Link, entry AuditEntry) error
 	InsertUser(user User, entry AuditEntry) error
 	// UpdateUser changes a user and, where its name changed, the sort keys of
 	// its memberships.
 	UpdateUser(user User, entry AuditEntry) error
 	InsertAccount(account Account, entry AuditEntry) error
 	UpdateAccount(account Account, entry AuditEntry) error
+	// Look is how an account looks, UpdateLook changes it.
+	Look(accountID ID) (Look, error)
+	UpdateLook(accountID ID, look Look, entry AuditEntry) error
 	// DeleteAccount ends every live row (pending: canceled, accepted: removed),
 	// each with an audit row of its own, and hides the account for good.
 	DeleteAccount(accountID ID, entry AuditEntry) error
 	InsertKey(key Key, entry AuditEntry) error
 	// DisableKey ends a key, RevokeToken a token; ErrNoRow where there is none.
 	DisableKey(id ID, entry AuditEntry) error
+	// EndKeyOf and EndTokenOf end a credential of a user that is not ended yet;
+	// else ErrNoRow.
+	EndKeyOf(userID, id ID, entry AuditEntry) error
+	EndTokenOf(userID, id ID, entry AuditEntry) error
 	InsertToken(token Token, entry AuditEntry) error
 	RevokeToken(id ID, entry AuditEntry) error
 	// InsertRole adds a role, or replaces the one of the same id, account and
@@ -108,6 +151,41 @@ type Tx interface {
 	// to another account or origin.
 	InsertRole(role Role, origin string, entry AuditEntry) error
 	DropRole(id ID, entry AuditEntry) error
+	// InsertSession adds a session. It drops some of those whose time is over.
+	InsertSession(session Session, entry AuditEntry) error
+	// SeeSession notes that a session is in use, where that was not noted for
+	// SeenEvery. There is no audit row.
+	SeeSession(id ID) error
+	// EndSession ends one that was not ended yet; else ErrNoRow.
+	EndSession(id ID, entry AuditEntry) error
+	// EndSessions ends a user's sessions but for keep ("": all of them). Where
+	// there is none to end there is no audit row.
+	EndSessions(userID, keep ID, entry AuditEntry) error
+	// InsertChallenge adds a challenge. It drops some of those whose time is over.
+	InsertChallenge(challenge Challenge, entry AuditEntry) error
+	// FailChallenge counts a wrong code; UseChallenge settles a challenge that is
+	// open, else ErrStale; EndChallenges makes a user's open ones useless.
+	FailChallenge(id ID) error
+	UseChallenge(id ID) error
+	EndChallenges(userID ID) error
+	// Queue adds a message; one of the same id that is there already stays.
+	Queue(delivery Delivery) error
+	// DueDelivery reads the message that has been due for longest, past those
+	// that another transaction has in hand; ErrNoRow where none is.
+	DueDelivery() (DueDelivery, error)
+	Delivery(id string) (Delivery, error)
+	// UpdateDelivery changes one that was not claimed since before and has not
+	// ended since; else ErrStale.
+	UpdateDelivery(before, after Delivery) error
+	// Spend counts one more against every tally, or against none and returns the
+	// first that its limit refused.
+	Spend(tallies []Tally) (refused *Tally, err error)
+	// Spent only looks: it returns the first that Spend would refuse.
+	Spent(tallies []Tally) (refused *Tally, err error)
+	// Suppress adds a suppression, or leaves the one that is there. Unsuppress
+	// takes one away; ErrNoRow where there is none.
+	Suppress(suppression Suppression, entry AuditEntry) error
+	Unsuppress(suppression Suppression, entry AuditEntry) error
 	// Record writes an audit row of its own, for what was refused.
 	Record(entry AuditEntry) error
 
@@ -175,10 +253,13 @@ type MemberQuery struct {
 	Descending bool
 }
 
-// InvitationQuery filters an account's invitations. Status "" lists all.
+// InvitationQuery filters an account's invitations. Status "" lists all. Asked
+// lists those for which somebody waits for a new link, the longest first: pending
+// and expired ones whose address got no other row since.
 type InvitationQuery struct {
 	PageRequest
 	Status Status
+	Asked  bool
 }
 
 // Update runs fn in one transaction of the store and returns what it returned.

@@ -30,3 +30,17 @@ func unprintable(r rune) bool {
 
 // indexed is the JSON pointer of an item of a list.
 func indexed(pointer string, i int) string { return pointer + "/" + strconv.Itoa(i) }
+
+// cleanAgent is what a browser calls itself, fit to be shown: bounded, and
+// without what cannot be printed.
+func cleanAgent(s string) string {
+	if len(s) > maxAgent {
+		s = s[:maxAgent]
+	}
+	return strings.Map(func(r rune) rune {
+		if unprintable(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+}

@@ -195,7 +195,17 @@ func setSuspended(tx Tx, user User, suspended bool, entry AuditEntry) error {
 	entry.Before = userSnapshot(user)
 	user.Suspended = suspended
 	entry.After = userSnapshot(user)
-	return tx.UpdateUser(user, entry)
+	if err := tx.UpdateUser(user, entry); err != nil || !suspended {
+		return err
+	}
+	// They must not come back with the user.
+	ended := entry
+	ended.OperationID += "-sessions"
+	ended.Action, ended.Before, ended.After = SessionEnd, "", ""
+	if err := tx.EndSessions(user.ID, "", ended); err != nil {
+		return err
+	}
+	return tx.EndChallenges(user.ID)
 }
 
 func mustOperate(actor Actor) error {

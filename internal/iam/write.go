@@ -61,12 +61,18 @@ func denied(err error) string {
 		return "role_ceiling"
 	case LastSuperAdmin:
 		return "last_super_admin"
+	case BudgetSpent:
+		return "budget_spent"
 	case AccountSuspended:
 		return "account_suspended"
 	case DirectAddForbidden:
 		return "direct_add_forbidden"
-	case Internal, Invalid, InviteExpired, AlreadyAnswered, NoSeat, AlreadyMember,
-		AlreadyInvited, KeyReused, Conflict, Unavailable:
+	case WrongAddress:
+		return "mismatch"
+	case SignInAgain:
+		return "sign_in_again"
+	case Internal, Invalid, InviteExpired, AlreadyAnswered, NoSeat, AlreadyMember, AlreadyInvited, KeyReused, Conflict, Unavailable,
+		InviteWithdrawn, LinkReplaced, SignInFirst, ProofRefused, TooManyAttempts:
 	}
 	return ""
 }

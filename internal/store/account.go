@@ -189,7 +189,7 @@ func (t *tx) DeleteAccount(accountID iam.ID, entry iam.AuditEntry) error {
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
-	if err := t.expire(accountID, func(*builder) {}); err != nil {
+	if _, err := t.expire(accountID, func(*builder) {}); err != nil {
 		return err
 	}
 	for _, end := range []struct {

@@ -143,7 +143,7 @@ func complain(text string, after []string, step string) string {
 		table := strings.Fields(step)[1]
 		small := []string{"i", "instance", "r"}              // one row; roles, of which there are few
 		derived := []string{"ids", "mine", "others", "page"} // what a statement made itself
-		listed := []string{"u", "a"}                         // the operator's own lists, in the order of an index
+		listed := []string{"u", "a", "d", "w"}               // the operator's own lists, in the order of an index
 		switch {
 		case slices.Contains(small, table) || slices.Contains(derived, table):
 			return ""

@@ -131,7 +131,7 @@ func (t *tx) InsertKey(key iam.Key, entry iam.AuditEntry) error {
 
 // DisableKey implements iam.Tx.
 func (t *tx) DisableKey(id iam.ID, entry iam.AuditEntry) error {
-	return t.endCredential(`UPDATE user_keys SET disabled = 1 WHERE id = $1`, id, entry)
+	return t.endCredential(`UPDATE user_keys SET disabled = 1 WHERE id = $1`, []any{string(id)}, entry)
 }
 
 // InsertToken implements iam.Tx.
@@ -148,11 +148,28 @@ func (t *tx) InsertToken(token iam.Token, entry iam.AuditEntry) error {
 
 // RevokeToken implements iam.Tx.
 func (t *tx) RevokeToken(id iam.ID, entry iam.AuditEntry) error {
-	return t.endCredential(`UPDATE tokens SET disabled = 1 WHERE id = $1`, id, entry)
+	return t.endCredential(`UPDATE tokens SET disabled = 1 WHERE id = $1`, []any{string(id)}, entry)
 }
 
-func (t *tx) endCredential(statement string, id iam.ID, entry iam.AuditEntry) error {
-	n, err := t.exec(statement, string(id))
+// EndKeyOf implements iam.Tx. That it was not ended yet is asked by the statement
+// itself, so that of any number of rotations of one key one wins.
+func (t *tx) EndKeyOf(userID, id iam.ID, entry iam.AuditEntry) error {
+	return t.endCredential(`UPDATE user_keys SET disabled = 1 WHERE id = $1 AND user_id = $2 AND disabled = 0`,
+		[]any{string(id), string(userID)}, entry)
+}
+
+// EndTokenOf implements iam.Tx, as EndKeyOf does.
+func (t *tx) EndTokenOf(userID, id iam.ID, entry iam.AuditEntry) error {
+	if userID == "" {
+		return t.endCredential(`UPDATE tokens SET disabled = 1 WHERE id = $1 AND user_id IS NULL AND disabled = 0`,
+			[]any{string(id)}, entry)
+	}
+	return t.endCredential(`UPDATE tokens SET disabled = 1 WHERE id = $1 AND user_id = $2 AND disabled = 0`,
+		[]any{string(id), string(userID)}, entry)
+}
+
+func (t *tx) endCredential(statement string, args []any, entry iam.AuditEntry) error {
+	n, err := t.exec(statement, args...)
 	if err == nil && n == 0 {
 		err = iam.ErrNoRow
 	}

@@ -45,12 +45,8 @@ func (t *tx) KeepOutcome(id [32]byte, outcome iam.Outcome) error {
 // the same beside it each takes what the others leave: requests that have nothing
 // in common must not wait for each other.
 func (t *tx) purgeOutcomes() error {
-	besideOthers := ""
-	if t.locks != nil {
-		besideOthers = ` FOR UPDATE SKIP LOCKED`
-	}
 	_, err := t.exec(`DELETE FROM idempotency WHERE id IN
-		(SELECT k.id FROM idempotency k WHERE k.created_on <= $1 ORDER BY k.created_on LIMIT $2`+besideOthers+`)`, t.lifeOver(), purgeBound)
+		(SELECT k.id FROM idempotency k WHERE k.created_on <= $1 ORDER BY k.created_on LIMIT $2`+t.besideOthers()+`)`, t.lifeOver(), purgeBound)
 	if err != nil {
 		return fmt.Errorf("drop old outcomes: %w", err)
 	}

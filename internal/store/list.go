@@ -161,6 +161,9 @@ func (s *Store) AccountInvitations(
 	case iam.Left, iam.Removed:
 		return iam.Page[iam.Member]{}, nil // they are gone
 	}
+	if query.Asked {
+		return snapshot(ctx, s, func(v *view) (iam.Page[iam.Member], error) { return v.asked(accountID, query, now) })
+	}
 	list := accountList{
 		accountID: accountID, statuses: statuses, invitedOnly: true, order: byID(),
 		descending: true, page: query.PageRequest, now: now, cut: s.cutBranches,

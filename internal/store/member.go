@@ -13,9 +13,10 @@ type memberRow struct {
 	membershipRow
 	user    iam.User
 	grantor grantorRow
+	askedOn time.Time
 }
 
-const memberColumns = membershipColumns + `, ` + userColumns + `, ` + grantorColumns
+const memberColumns = membershipColumns + `, ` + userColumns + `, ` + grantorColumns + `, m.asked_on`
 
 // joinMember joins what an account sees beside row m: the user only of an
 // accepted row, and the grantor only of a pending one. CASE says so before the
@@ -27,11 +28,11 @@ const joinMember = `LEFT JOIN users u ON u.id = m.user_id AND m.status = 'accept
 	LEFT JOIN memberships g ON g.account_id = m.account_id AND g.user_id = gu.id AND g.status = 'accepted'`
 
 func (m *memberRow) dest(to []any) []any {
-	return m.grantor.dest(userDest(m.membershipRow.dest(to), &m.user))
+	return append(m.grantor.dest(userDest(m.membershipRow.dest(to), &m.user)), (*stamp)(&m.askedOn))
 }
 
 func (m *memberRow) member(now time.Time) iam.Member {
-	member := iam.Member{Membership: m.Membership, User: m.user}
+	member := iam.Member{Membership: m.Membership, User: m.user, AskedOn: m.askedOn}
 	if m.Status == iam.Pending {
 		member.GrantorFacts = m.grantor.facts(m.Grantor, now)
 	}
@@ -111,9 +112,10 @@ func (t *tx) targetFacts(account iam.AccountFacts, memberID iam.ID) (iam.MemberF
 		version int64
 		others  int
 		target  memberRow
+		link    iam.Link
 	)
-	dest := target.dest(destinations((*number)(&version), (*count)(&others)))
-	err := one(t, `SELECT (SELECT i.roles_version FROM instance i), `+countOtherSupers+`, `+memberColumns+`
+	dest := linkDest(target.dest(destinations((*number)(&version), (*count)(&others))), &link)
+	err := one(t, `SELECT (SELECT i.roles_version FROM instance i), `+countOtherSupers+`, `+memberColumns+`, `+linkColumns+`
 		FROM memberships m
 		LEFT JOIN users u ON u.id = m.user_id AND m.status = 'accepted'
 		`+joinGrantor+`
@@ -127,6 +129,7 @@ func (t *tx) targetFacts(account iam.AccountFacts, memberID iam.ID) (iam.MemberF
 	return iam.MemberFacts{
 		AccountFacts:     account,
 		Target:           target.Membership,
+		Link:             link,
 		Grantor:          target.grantor.facts(target.Grantor, t.now),
 		TargetUser:       target.user,
 		TargetActive:     target.user.ID != "" && !target.user.Suspended,

@@ -80,34 +80,41 @@ func (t *tx) AnswerFacts(id, userID iam.ID) (iam.AnswerFacts, error) {
 	if _, err := t.shareUser(userID); err != nil {
 		return iam.AnswerFacts{}, err
 	}
+	facts, _, err := t.answerFacts(id, userID, `JOIN`)
+	return facts, err
+}
+
+// answerFacts reads what an answer rests on, and of which generation the row's
+// link is. joinUser says whether there has to be a user.
+func (t *tx) answerFacts(id, userID iam.ID, joinUser string) (iam.AnswerFacts, int, error) {
 	var (
-		version int64
-		others  int
-		i       invitationRow
-		user    iam.User
-		grantor grantorRow
+		version            int64
+		others, generation int
+		i                  invitationRow
+		user               iam.User
+		grantor            grantorRow
 	)
-	dest := i.dest(destinations((*number)(&version), (*count)(&others)))
+	dest := i.dest(destinations((*number)(&version), (*count)(&others), (*count)(&generation)))
 	dest = grantor.dest(userDest(dest, &user))
-	err := one(t, `SELECT (SELECT i.roles_version FROM instance i), `+countOtherSupers+`,
+	err := one(t, `SELECT (SELECT i.roles_version FROM instance i), `+countOtherSupers+`, m.generation,
 			`+invitationColumns+`, `+userColumns+`, `+grantorColumns+`
 		FROM memberships m
 		JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0
-		JOIN users u ON u.id = $1
+		`+joinUser+` users u ON u.id = $1
 		`+joinGrantor+`
 		WHERE m.id = $2`, []any{string(userID), string(id)}, dest...)
 	if err == nil {
 		err = t.resolve(version, &i.membershipRow, grantor.of(&i.membershipRow))
 	}
 	if err != nil {
-		return iam.AnswerFacts{}, fmt.Errorf("read facts of an answer: %w", err)
+		return iam.AnswerFacts{}, 0, fmt.Errorf("read facts of an answer: %w", err)
 	}
 	return iam.AnswerFacts{
 		Invitation:       i.invitation(),
 		User:             user,
 		Grantor:          grantor.facts(i.Grantor, t.now),
 		OtherSuperAdmins: others,
-	}, nil
+	}, generation, nil
 }
 
 // otherSupers are the active Super Administrators of m's account beside m.
@@ -125,20 +132,24 @@ func due(now string) string { return `m.expires_on > 0 AND m.expires_on <= ` + n
 
 // InsertMembership implements iam.Tx. It adds nothing to an account that is
 // gone.
-func (t *tx) InsertMembership(m iam.Membership, entry iam.AuditEntry) error {
+func (t *tx) InsertMembership(m iam.Membership, link iam.Link, entry iam.AuditEntry) error {
 	if err := t.lockMember(m); err != nil {
 		return err
 	}
 	insert := statement{`INSERT INTO memberships (id, account_id, email, user_id, status, roles, super, invited, invited_by,
-			invited_on, expires_on, grantor_kind, grantor_user, grantor_token, first_name, last_name, created_on, answered_on, revision)
+			invited_on, expires_on, grantor_kind, grantor_user, grantor_token, first_name, last_name, created_on, answered_on, revision,
+			locale, generation, sent_on, wake_on, asked_on)
 		SELECT $1, a.id, $2, $3, $4, $5, CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8,
 			CAST($9 AS BIGINT), CAST($10 AS BIGINT), $11, $12, $13, COALESCE(u.first_name, ''), COALESCE(u.last_name, ''),
-			CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT)
-		FROM accounts a LEFT JOIN users u ON u.id = $17 WHERE a.id = $18 AND a.deleted_on = 0`, []any{
+			CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT),
+			$17, CAST($18 AS BIGINT), CAST($19 AS BIGINT), CAST($20 AS BIGINT), CAST($21 AS BIGINT)
+		FROM accounts a LEFT JOIN users u ON u.id = $22 WHERE a.id = $23 AND a.deleted_on = 0`, []any{
 		string(m.ID), m.Email, reference(m.UserID), string(m.Status), joinIDs(m.Roles), bit(m.SuperAdmin()), bit(m.Invited), m.InvitedBy,
 		toMicros(m.InvitedOn), toMicros(m.ExpiresOn),
 		string(m.Grantor.Kind), grantorOf(m, iam.ByUser), grantorOf(m, iam.ByOperator),
-		toMicros(m.CreatedOn), toMicros(m.AnsweredOn), m.Revision, namedBy(m), string(m.AccountID),
+		toMicros(m.CreatedOn), toMicros(m.AnsweredOn), m.Revision,
+		link.Locale, link.Generation, toMicros(link.SentOn), toMicros(link.WakeOn), toMicros(link.AskedOn),
+		namedBy(m), string(m.AccountID),
 	}}
 	if err := t.guarded(iam.ErrNoRow, insert, added(seatOf(m), 1), t.recorded(entry)); err != nil {
 		return fmt.Errorf("insert membership: %w", err)

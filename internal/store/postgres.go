@@ -49,6 +49,10 @@ const (
 // COMMITTED, whatever the database's default is.
 const postgresBegin = `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE`
 
+// skipTaken ends a statement that takes rows to work on them: what another
+// transaction has in hand is left to it, and nobody waits for it.
+const skipTaken = ` FOR UPDATE SKIP LOCKED`
+
 // The lock of the roles (see locks.go): "hith" in ASCII, and which.
 const (
 	lockRolesShared = `SELECT pg_advisory_xact_lock_shared(1751741544, 1)`
@@ -73,6 +77,7 @@ func OpenPostgres(ctx context.Context, url string, options Options) (*Store, err
 		closeLast: func() error { return nil },
 		// A reader's statements see one moment: READ COMMITTED would give each its own.
 		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`, cutBranches: true,
+		queued: make(chan struct{}, 1),
 	}
 	s.points = newPoints(s) //nolint:contextcheck // who looks up is on its own
 	s.writer = &transactor{

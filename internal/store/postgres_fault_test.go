@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"hither/internal/clock"
 	"hither/internal/iam"
 	"hither/test/postgres"
 )
@@ -51,7 +52,7 @@ func TestLostCommitsAreFoundOut(t *testing.T) {
 			armed.Store(true)
 			w.must(func(tx iam.Tx) error {
 				runs++
-				return tx.InsertMembership(m, entry)
+				return tx.InsertMembership(m, iam.Link{}, entry)
 			})
 			after := w.store.Stats()
 			if armed.Load() {
@@ -137,6 +138,30 @@ func TestLostCommitsAreFoundOut(t *testing.T) {
 	})
 }
 
+// A sweep whose answer is lost did what it did, and says so: what the clock ends is
+// looked up like what anybody does.
+func TestALostSweepIsFoundOut(t *testing.T) {
+	t.Parallel()
+	var armed atomic.Bool
+	w := newWorldAt(t, through(t, postgres.Database(t), func() cut {
+		if armed.Swap(false) {
+			return cutAnswer
+		}
+		return pass
+	}, nil))
+	a := w.account(0)
+	m := w.pending(a, "a@example.com")
+	m.ExpiresOn = clock.Now().Add(-time.Second)
+	entry := w.entry(iam.InviteCreate, a.ID, m.ID)
+	w.must(func(tx iam.Tx) error { return tx.InsertMembership(m, iam.Link{WakeOn: m.ExpiresOn}, entry) })
+	armed.Store(true)
+	swept, err := iam.NewService(w.store, w.ids.New, clock.Now).Sweep(t.Context())
+	if err != nil || swept.Expired != 1 || armed.Load() {
+		t.Errorf("got %+v and %v (the COMMIT was seen: %v), want one that ended", swept, err, !armed.Load())
+	}
+	w.wantOnce("expire-"+string(m.ID), m.ID)
+}
+
 func newWorldAt(t *testing.T, url string) *world {
 	t.Helper()
 	return &world{T: t, store: openPostgres(t, url, Options{busyTimeout: time.Second}), url: url, ids: newIDs()}
@@ -189,7 +214,7 @@ func (l *load) work() {
 			if err != nil || facts.Existing != nil {
 				return errors.Join(err, errIf(facts.Existing != nil))
 			}
-			return tx.InsertMembership(m, entry)
+			return tx.InsertMembership(m, iam.Link{}, entry)
 		})
 		l.mu.Lock()
 		l.told[m.ID] = err

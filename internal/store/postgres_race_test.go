@@ -100,7 +100,7 @@ func (w *world) super() iam.Role { return w.builtin(iam.SuperAdministrator) }
 func (w *world) insert(m iam.Membership) iam.Membership {
 	w.Helper()
 	entry := w.entry(iam.InviteCreate, m.AccountID, m.ID)
-	w.must(func(tx iam.Tx) error { return tx.InsertMembership(m, entry) })
+	w.must(func(tx iam.Tx) error { return tx.InsertMembership(m, iam.Link{}, entry) })
 	return m
 }
 
@@ -231,7 +231,7 @@ var races = map[string]func(w *world) race{
 				if facts.Seats >= facts.Account.MemberLimit {
 					return errRefusedByRule
 				}
-				return tx.InsertMembership(m, entry)
+				return tx.InsertMembership(m, iam.Link{}, entry)
 			}
 		}
 		return race{invite("a@example.com"), invite("b@example.com"), func() bool {
@@ -288,7 +288,7 @@ var races = map[string]func(w *world) race{
 			if _, ok := facts.Catalog.Find(a.ID, role.ID); !ok {
 				return errRefusedByRule
 			}
-			return tx.InsertMembership(m, entry)
+			return tx.InsertMembership(m, iam.Link{}, entry)
 		}, func(tx iam.Tx, pause func()) error {
 			holders, err := tx.RoleHolders(role.ID)
 			if err != nil {
@@ -359,7 +359,7 @@ var races = map[string]func(w *world) race{
 				return err
 			}
 			pause()
-			return tx.InsertMembership(m, entry)
+			return tx.InsertMembership(m, iam.Link{}, entry)
 		}, func(tx iam.Tx, pause func()) error {
 			if _, err := tx.AccountFacts(a.ID, operatorOnPostgres); err != nil {
 				return err
@@ -534,7 +534,7 @@ func TestClosuresRunAgain(t *testing.T) {
 					} else if err := tx.InsertUser(u, create); err != nil {
 						return err
 					}
-					return tx.InsertMembership(row, add)
+					return tx.InsertMembership(row, iam.Link{}, add)
 				})
 			})
 		}

@@ -12,9 +12,9 @@ const settleBound = 500
 
 // Settle implements iam.Tx. Nearly always nothing is due, and it costs one
 // statement.
-func (t *tx) Settle(accountID iam.ID, email string) error {
+func (t *tx) Settle(accountID iam.ID, email string) ([]iam.Member, error) {
 	if err := t.lockAccount(accountID); err != nil {
-		return err
+		return nil, err
 	}
 	var anyDue bool
 	err := one(t, `SELECT CASE WHEN EXISTS (SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.status = 'pending'
@@ -22,34 +22,53 @@ func (t *tx) Settle(accountID iam.ID, email string) error {
 		FROM accounts a WHERE a.id = $2 AND a.deleted_on = 0`,
 		[]any{toMicros(t.now), string(accountID)}, (*flag)(&anyDue))
 	if err != nil {
-		return fmt.Errorf("look for due rows: %w", err)
+		return nil, fmt.Errorf("look for due rows: %w", err)
 	}
 	if !anyDue {
-		return nil
+		return nil, nil
 	}
-	err = t.expire(accountID, func(b *builder) { b.add(` AND m.email = `, b.arg(email)) })
-	if err != nil {
-		return err
+	var ended []iam.Member
+	if email != "" {
+		if ended, err = t.expire(accountID, func(b *builder) { b.add(` AND m.email = `, b.arg(email)) }); err != nil {
+			return nil, err
+		}
 	}
-	return t.expire(accountID, func(b *builder) {
+	more, err := t.expire(accountID, func(b *builder) {
 		b.add(` AND m.id IN (SELECT d.id FROM memberships d
 			WHERE d.account_id = `, b.arg(string(accountID)), ` AND d.status = 'pending' AND d.expires_on > 0
 			AND d.expires_on <= `, b.arg(toMicros(t.now)), ` ORDER BY d.expires_on, d.id LIMIT `, b.arg(settleBound), `)`)
 	})
+	return append(ended, more...), err
 }
 
-// expire ends an account's due rows, of which more narrows the choice. The
-// clock does it, so the audit rows have no actor.
-func (t *tx) expire(accountID iam.ID, more func(b *builder)) error {
-	entry := iam.AuditEntry{OperationID: "expire", Action: iam.InviteExpire}
-	n, err := t.endRows(entry, iam.Expired, func(b *builder) {
+// expire ends an account's due rows, of which more narrows the choice, and returns
+// them. The clock does it, so the audit rows have no actor.
+func (t *tx) expire(accountID iam.ID, more func(b *builder)) ([]iam.Member, error) {
+	condition := func(b *builder) {
 		b.add(`m.account_id = `, b.arg(string(accountID)), ` AND m.status = 'pending' AND `, due(b.arg(toMicros(t.now))))
 		more(b)
-	})
-	if err != nil || n == 0 {
-		return err
 	}
-	return t.move(seats{accountID, iam.Pending, true}, seats{accountID, iam.Expired, true}, n)
+	var b builder
+	b.add(`FROM memberships m `, joinMember, ` WHERE `)
+	condition(&b)
+	ended, err := t.members(b.String(), b.args, 1, t.now)
+	if err != nil || len(ended) == 0 {
+		return nil, err
+	}
+	entry := iam.AuditEntry{OperationID: "expire", Action: iam.InviteExpire}
+	n, err := t.endRows(entry, iam.Expired, condition)
+	if err == nil {
+		err = t.move(seats{accountID, iam.Pending, true}, seats{accountID, iam.Expired, true}, n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.operation = entry.OperationID + "-" + string(ended[0].ID)
+	for i := range ended {
+		ended[i].Status = iam.Expired
+		ended[i].Revision++
+	}
+	return ended, nil
 }
 
 // endRows ends the rows that condition names, each with an audit row like

@@ -58,7 +58,7 @@ func OpenSQLite(ctx context.Context, path string, options Options) (_ *Store, er
 	// database as it closes, and removes it.
 	s := &Store{
 		readers: newPool(connections(opened[2:])), now: options.Now, beginRead: `BEGIN`, readsInMoments: true,
-		closeLast: opened[1].close,
+		queued: make(chan struct{}, 1), closeLast: opened[1].close,
 	}
 	log := startCheckpointer(sqliteWAL{opened[1]}, options.pacing, options.Logger)
 	s.writer = startWriter(opened[0], &s.roles, log, options)

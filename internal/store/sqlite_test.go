@@ -256,7 +256,7 @@ func TestSecondProcessIsSeenAtTheNextRead(t *testing.T) {
 		func(tx iam.Tx, e iam.AuditEntry) error { return tx.InsertAccount(a, e) },
 		func(tx iam.Tx, e iam.AuditEntry) error { return tx.InsertKey(key, e) },
 		func(tx iam.Tx, e iam.AuditEntry) error { return tx.InsertRole(role, iam.OriginFile, e) },
-		func(tx iam.Tx, e iam.AuditEntry) error { return tx.InsertMembership(row, e) },
+		func(tx iam.Tx, e iam.AuditEntry) error { return tx.InsertMembership(row, iam.Link{}, e) },
 	)
 	seen := func(what string, want string) {
 		t.Helper()

@@ -72,6 +72,7 @@ type Store struct {
 	// closeLast ends what is left when readers and writer are closed.
 	closeLast func() error
 	closing   sync.Once
+	queued    chan struct{} // holds one where messages were queued
 }
 
 var _ iam.Store = (*Store)(nil)
@@ -94,8 +95,28 @@ func (s *Store) Update(ctx context.Context, fn func(tx iam.Tx) error) error {
 	if m := s.momentOf(ctx); m != nil {
 		m.end() // a commit waits for the disk, and no reader's connection with it
 	}
-	return s.writer.update(ctx, fn)
+	queued := false
+	err := s.writer.update(ctx, func(opened iam.Tx) error {
+		err := fn(opened)
+		if t, ours := opened.(*tx); ours {
+			queued = t.queued
+		}
+		return err
+	})
+	// Only now: without an error the closure ran to its end, and is committed.
+	if err == nil && queued {
+		select {
+		case s.queued <- struct{}{}:
+		default:
+		}
+	}
+	return err
 }
+
+// Queued says, after the commit, that this process queued messages which are
+// due: one word for any number of them. Who goes away before its commit's
+// answer leaves no word.
+func (s *Store) Queued() <-chan struct{} { return s.queued }
 
 // Ping checks that the database can be read and that the store isn't closed. It
 // waits no longer than ctx, though a statement may.

@@ -19,6 +19,7 @@ type tx struct {
 	// operation is one that the transaction recorded: whether it is found says
 	// whether the transaction took place.
 	operation string
+	queued    bool // messages wait for the commit
 }
 
 var _ iam.Tx = (*tx)(nil)
@@ -30,6 +31,15 @@ func newTx(s session, roles *roleCache, now time.Time) *tx {
 
 // Now implements iam.Tx.
 func (t *tx) Now() time.Time { return t.now }
+
+// besideOthers ends a SELECT of rows to work on, so that each takes what the
+// others leave, where there are others.
+func (t *tx) besideOthers() string {
+	if t.locks == nil {
+		return ""
+	}
+	return skipTaken
+}
 
 // run calls fn once. A panic becomes an error: others share the transaction
 // that fn runs in, and the writer outlives it.

@@ -33,14 +33,16 @@ func (v *view) user(id iam.ID) (iam.User, error) {
 
 // UserByEmail implements iam.Store.
 func (s *Store) UserByEmail(ctx context.Context, email string) (iam.User, error) {
-	return read(ctx, s, func(v *view) (iam.User, error) {
-		var u iam.User
-		err := one(v, `SELECT `+userColumns+` FROM users u WHERE u.email = $1`, []any{email}, userDest(nil, &u)...)
-		if err != nil {
-			return iam.User{}, fmt.Errorf("read user by address: %w", err)
-		}
-		return u, nil
-	})
+	return read(ctx, s, func(v *view) (iam.User, error) { return v.userByEmail(email) })
+}
+
+func (v *view) userByEmail(email string) (iam.User, error) {
+	var u iam.User
+	err := one(v, `SELECT `+userColumns+` FROM users u WHERE u.email = $1`, []any{email}, userDest(nil, &u)...)
+	if err != nil {
+		return iam.User{}, fmt.Errorf("read user by address: %w", err)
+	}
+	return u, nil
 }
 
 // Users implements iam.Store.
@@ -93,6 +95,22 @@ func (t *tx) UserFacts(userID iam.ID) (iam.UserFacts, error) {
 		return iam.UserFacts{}, fmt.Errorf("read accounts of a last Super Administrator: %w", err)
 	}
 	return facts, nil
+}
+
+// ActingUser implements iam.Tx.
+func (t *tx) ActingUser(userID iam.ID) (iam.User, error) {
+	if _, err := t.shareUser(userID); err != nil {
+		return iam.User{}, err
+	}
+	return t.user(userID)
+}
+
+// UserOfAddress implements iam.Tx.
+func (t *tx) UserOfAddress(email string) (iam.User, error) {
+	if err := t.shareUserOf(email); err != nil {
+		return iam.User{}, err
+	}
+	return t.userByEmail(email)
 }
 
 // InsertUser implements iam.Tx.

@@ -39,6 +39,34 @@ var accountTests = map[string]func(f *fixture){
 		wantErr(f, "UpdateAccount of none", err, iam.ErrNoRow)
 	},
 
+	"LookComesBackAsItWas": func(f *fixture) {
+		a := f.account("A")
+		look := func() iam.Look {
+			got, err := f.store.Look(f.ctx(), a.ID)
+			wantErr(f, "Look", err, nil)
+			return got
+		}
+		equal(f, "at first", look(), iam.Look{})
+		want := iam.Look{Brand: iam.Brand{Name: "Ünïcode", Color: "#aabbcc", Logo: "https://a.example/x.png"}, Locale: "de-AT"}
+		entry := f.entry(iam.AccountChange, a.ID, a.ID)
+		f.must(func(tx iam.Tx) error { return tx.UpdateLook(a.ID, want, entry) })
+		equal(f, "Look", look(), want)
+		f.must(func(tx iam.Tx) error {
+			got, err := tx.Look(a.ID)
+			equal(f, "in the transaction", got, want)
+			return err
+		})
+		account, _, err := f.store.Access(f.ctx(), a.ID, "")
+		wantErr(f, "Access", err, nil)
+		equal(f, "the account itself", account, a)
+
+		none := f.id()
+		entry = f.entry(iam.AccountChange, none, none)
+		wantErr(f, "UpdateLook of none", f.update(func(tx iam.Tx) error { return tx.UpdateLook(none, want, entry) }), iam.ErrNoRow)
+		_, err = f.store.Look(f.ctx(), none)
+		wantErr(f, "Look of none", err, iam.ErrNoRow)
+	},
+
 	"AccessReadsTheAcceptedMembershipOnly": func(f *fixture) {
 		a, b := f.account("A"), f.account("B")
 		u, other := f.user("u@example.com"), f.user("other@example.com")
@@ -172,7 +200,7 @@ var accountTests = map[string]func(f *fixture){
 			equal(f, "Memberships", mine, iam.Page[iam.Invitation]{})
 		}
 		for what, fn := range map[string]func(tx iam.Tx) error{
-			"Settle":       func(tx iam.Tx) error { return tx.Settle(a.ID, "x@example.com") },
+			"Settle":       func(tx iam.Tx) error { _, err := tx.Settle(a.ID, "x@example.com"); return err },
 			"AccountFacts": func(tx iam.Tx) error { _, err := tx.AccountFacts(a.ID, operator); return err },
 			"InviteFacts":  func(tx iam.Tx) error { _, err := tx.InviteFacts(a.ID, "x@example.com", operator); return err },
 			"UpdateAccount": func(tx iam.Tx) error {

@@ -220,7 +220,7 @@ var settleTests = map[string]func(f *fixture){
 		later := f.invite(a, "3@example.com")
 		never := f.invite(a, "4@example.com", func(m *iam.Membership) { m.ExpiresOn = time.Time{} })
 		elsewhere := f.invite(other, "1@example.com", soon)
-		settle := func() { f.must(func(tx iam.Tx) error { return tx.Settle(a.ID, "1@example.com") }) }
+		settle := func() { f.must(func(tx iam.Tx) error { _, err := tx.Settle(a.ID, "1@example.com"); return err }) }
 
 		f.clock.advance(time.Hour - time.Microsecond)
 		settle()
@@ -247,7 +247,7 @@ var settleTests = map[string]func(f *fixture){
 		wantErr(f, "the address is free again", f.insert(f.pendingRow(a, "1@example.com")), nil)
 		settle()
 		equal(f, "audit rows after settling again", len(f.audit(a.ID)), rows+3)
-		err := f.update(func(tx iam.Tx) error { return tx.Settle(f.id(), "1@example.com") })
+		err := f.update(func(tx iam.Tx) error { _, err := tx.Settle(f.id(), "1@example.com"); return err })
 		wantErr(f, "Settle of no account", err, iam.ErrNoRow)
 	},
 
@@ -265,14 +265,14 @@ var settleTests = map[string]func(f *fixture){
 			for _, m := range pending {
 				e := entry
 				e.OperationID += string(m.ID)
-				if err := tx.InsertMembership(m, e); err != nil {
+				if err := tx.InsertMembership(m, iam.Link{}, e); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 		f.clock.advance(weekLater)
-		f.must(func(tx iam.Tx) error { return tx.Settle(a.ID, pending[rows-1].Email) })
+		f.must(func(tx iam.Tx) error { _, err := tx.Settle(a.ID, pending[rows-1].Email); return err })
 		equal(f, "the address' own row", f.invitation(pending[rows-1].ID).Status, iam.Expired)
 		equal(f, "the row due first", f.invitation(pending[0].ID).Status, iam.Expired)
 		equal(f, "one too many", f.invitation(pending[rows-2].ID).Status, iam.Pending)

@@ -197,7 +197,7 @@ func grantedBy(u iam.User) func(*iam.Membership) {
 // insert tries to add a row.
 func (f *fixture) insert(m iam.Membership) error {
 	entry := f.entry(iam.InviteCreate, m.AccountID, m.ID)
-	return f.update(func(tx iam.Tx) error { return tx.InsertMembership(m, entry) })
+	return f.update(func(tx iam.Tx) error { return tx.InsertMembership(m, iam.Link{}, entry) })
 }
 
 func (f *fixture) invite(a iam.Account, email string, edits ...func(*iam.Membership)) iam.Membership {

@@ -80,7 +80,7 @@ var idempotencyTests = map[string]func(f *fixture){
 		entry := f.entry(iam.InviteCreate, a.ID, m.ID)
 		do := func(end error) error {
 			return f.update(func(tx iam.Tx) error {
-				if err := tx.InsertMembership(m, entry); err != nil {
+				if err := tx.InsertMembership(m, iam.Link{}, entry); err != nil {
 					return err
 				}
 				if err := tx.KeepOutcome(hashOf("a"), outcomeOf("a")); err != nil {

@@ -24,7 +24,7 @@ func RunModel(t *testing.T, open Open) {
 	micros.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro())
 	now := func() time.Time { return time.UnixMicro(micros.Load()).UTC() }
 	store := open(t, now)
-	service := iam.NewService(store, id.NewSource(now).New, now)
+	service := iam.NewService(store, id.NewSource(now).New, now).WithMailing(modelMailing())
 
 	var lives atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
@@ -45,6 +45,12 @@ func RunModel(t *testing.T, open Open) {
 			"suspend a user":    m.suspendUser,
 			"second factor":     m.secondFactor,
 			"account suspended": m.suspendAccount,
+			"resend":            m.resend,
+			"renew":             m.renew,
+			"confirm":           m.confirm,
+			"remind later":      m.remindLater,
+			"ask for a link":    m.askForLink,
+			"sweep":             m.sweep,
 		})
 	})
 }
@@ -73,7 +79,8 @@ type modelRow struct {
 	invited   bool
 	expires   time.Time
 	grantor   *modelUser // nil: the operator
-	revisions int        // transitions so far: one audit row each
+	link      iam.Link
+	revisions int // transitions so far: one audit row each
 }
 
 type model struct {

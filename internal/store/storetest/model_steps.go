@@ -56,7 +56,7 @@ func (m *model) invite(t *rapid.T) {
 	case existing == nil:
 		m.rows = append(m.rows, &modelRow{
 			id: got.Member.ID, email: invited.Email, status: iam.Pending, grade: asked, invited: true,
-			expires: expires, grantor: user, revisions: 1,
+			expires: expires, grantor: user, link: m.nextLink(iam.Link{}, expires), revisions: 1,
 		})
 	}
 	if err == nil && existing != nil && got.Member.ID != existing.id {
@@ -88,6 +88,8 @@ func (m *model) answer(t *rapid.T) {
 	switch {
 	case !mine || status == iam.Canceled || status == iam.Left || status == iam.Removed:
 		want = iam.NotFound
+	case user.Suspended:
+		want = iam.Forbidden
 	case status == answer:
 	case status == iam.Expired:
 		want = iam.InviteExpired
@@ -291,6 +293,7 @@ func (m *model) compare(t *rapid.T) {
 		})
 	}
 	m.compareAudit(t)
+	m.compareLinks(t)
 	for _, r := range m.rows {
 		if r.status == iam.Accepted && r.grade == gradeSuper && !r.user.Suspended {
 			return

@@ -54,7 +54,7 @@ var raceTests = map[string]func(f *fixture){
 			entries[i] = f.entry(iam.InviteCreate, a.ID, rows[i].ID)
 		}
 		won, refused := f.countErrs(parallel(racers, func(i int) error {
-			return f.update(func(tx iam.Tx) error { return tx.InsertMembership(rows[i], entries[i]) })
+			return f.update(func(tx iam.Tx) error { return tx.InsertMembership(rows[i], iam.Link{}, entries[i]) })
 		}), iam.ErrDuplicate)
 		equal(f, "won, refused", [2]int{won, refused}, [2]int{1, racers - 1})
 		equal(f, "members", f.members(a, iam.MemberQuery{}).Total, 1)
@@ -108,7 +108,7 @@ var raceTests = map[string]func(f *fixture){
 				if facts.Seats >= facts.Account.MemberLimit {
 					return full
 				}
-				return tx.InsertMembership(rows[i], entries[i])
+				return tx.InsertMembership(rows[i], iam.Link{}, entries[i])
 			})
 		}), full)
 		equal(f, "won, refused", [2]int{won, refused}, [2]int{limit, racers - limit})

@@ -64,7 +64,7 @@ var auditTests = map[string]func(f *fixture){
 		before := len(f.audit(a.ID))
 		for what, fn := range map[string]func(tx iam.Tx) error{
 			"Record":           func(tx iam.Tx) error { return tx.Record(done) },
-			"InsertMembership": func(tx iam.Tx) error { return tx.InsertMembership(other, done) },
+			"InsertMembership": func(tx iam.Tx) error { return tx.InsertMembership(other, iam.Link{}, done) },
 			"UpdateMembership": func(tx iam.Tx) error { return tx.UpdateMembership(m, changed, done) },
 			"InsertUser":       func(tx iam.Tx) error { return tx.InsertUser(iam.User{ID: f.id(), Email: "n@example.com"}, done) },
 			"UpdateUser":       func(tx iam.Tx) error { return tx.UpdateUser(renamed, done) },
@@ -97,7 +97,7 @@ var transactionTests = map[string]func(f *fixture){
 		m, stop := f.pendingRow(a, "u@example.com"), errors.New("stop")
 		entry := f.entry(iam.InviteCreate, a.ID, m.ID)
 		err := f.update(func(tx iam.Tx) error {
-			if err := tx.InsertMembership(m, entry); err != nil {
+			if err := tx.InsertMembership(m, iam.Link{}, entry); err != nil {
 				return err
 			}
 			return stop
@@ -139,7 +139,7 @@ var transactionTests = map[string]func(f *fixture){
 			want error
 		}{
 			"UpdateMembership": {func(tx iam.Tx, entry iam.AuditEntry) error { return tx.UpdateMembership(stale, changed, entry) }, iam.ErrStale},
-			"InsertMembership": {func(tx iam.Tx, entry iam.AuditEntry) error { return tx.InsertMembership(gone, entry) }, iam.ErrNoRow},
+			"InsertMembership": {func(tx iam.Tx, entry iam.AuditEntry) error { return tx.InsertMembership(gone, iam.Link{}, entry) }, iam.ErrNoRow},
 		} {
 			entry := f.entry(iam.Import, a.ID, m.ID)
 			err := f.update(func(tx iam.Tx) error {
@@ -158,7 +158,7 @@ var transactionTests = map[string]func(f *fixture){
 		m := f.pendingRow(a, u.Email)
 		one, two := f.entry(iam.InviteCreate, a.ID, m.ID), f.entry(iam.InviteAccept, a.ID, m.ID)
 		f.must(func(tx iam.Tx) error {
-			if err := tx.InsertMembership(m, one); err != nil {
+			if err := tx.InsertMembership(m, iam.Link{}, one); err != nil {
 				return err
 			}
 			facts, err := tx.AnswerFacts(m.ID, u.ID)
@@ -193,7 +193,7 @@ var transactionTests = map[string]func(f *fixture){
 		m := f.pendingRow(a, "u@example.com")
 		entry := f.entry(iam.InviteCreate, a.ID, m.ID)
 		err := f.update(func(tx iam.Tx) error {
-			if err := tx.InsertMembership(m, entry); err != nil {
+			if err := tx.InsertMembership(m, iam.Link{}, entry); err != nil {
 				return err
 			}
 			panic("out of order")

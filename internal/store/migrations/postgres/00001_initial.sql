@@ -39,7 +39,8 @@ CREATE TABLE users (
     two_factor SMALLINT NOT NULL CHECK (two_factor IN (0, 1)),
     suspended  SMALLINT NOT NULL CHECK (suspended IN (0, 1)),
     operator   SMALLINT NOT NULL CHECK (operator IN (0, 1)),
-    created_on BIGINT NOT NULL
+    created_on BIGINT NOT NULL,
+    locale     TEXT COLLATE "C" NOT NULL DEFAULT '' -- of its messages and pages, '': unknown
 );
 
 CREATE TABLE user_keys (
@@ -75,7 +76,11 @@ CREATE TABLE accounts (
     suspended           SMALLINT NOT NULL CHECK (suspended IN (0, 1)),
     needs_super_admin   SMALLINT NOT NULL CHECK (needs_super_admin IN (0, 1)),
     created_on          BIGINT NOT NULL,
-    deleted_on          BIGINT NOT NULL DEFAULT 0
+    deleted_on          BIGINT NOT NULL DEFAULT 0,
+    locale              TEXT COLLATE "C" NOT NULL DEFAULT '', -- of its messages and pages, '': the instance's
+    brand_name          TEXT COLLATE "C" NOT NULL DEFAULT '',
+    brand_color         TEXT COLLATE "C" NOT NULL DEFAULT '',
+    brand_logo          TEXT COLLATE "C" NOT NULL DEFAULT '' -- a https URL
 );
 CREATE INDEX accounts_name ON accounts (name, id) WHERE deleted_on = 0;
 
@@ -115,10 +120,17 @@ CREATE TABLE memberships (
     created_on    BIGINT NOT NULL,
     answered_on   BIGINT NOT NULL,
     revision      BIGINT NOT NULL,
+    -- Its link and messages. What a link is made of is its generation, and the
+    -- instance's key, which is not in the database.
+    locale        TEXT COLLATE "C" NOT NULL DEFAULT '', -- '': the account's
+    generation    BIGINT NOT NULL DEFAULT 0 CHECK (generation >= 0), -- of the newest link, 0: there is none
+    sent_on       BIGINT NOT NULL DEFAULT 0, -- when its newest link was made
+    wake_on       BIGINT NOT NULL DEFAULT 0, -- when the clock next has to do with a pending row
+    asked_on      BIGINT NOT NULL DEFAULT 0, -- when the holder of a dead link asked for another
     -- Who answered is known of the states that an answer leads to, and of no
-    -- other.
+    -- other; but who holds a mailed link may reject without being a user.
     CHECK (CASE WHEN user_id IS NULL
-        THEN (status = 'pending' AND invited = 1) OR status = 'expired' OR status = 'canceled'
+        THEN ((status = 'pending' OR status = 'rejected') AND invited = 1) OR status = 'expired' OR status = 'canceled'
         ELSE status = 'accepted' OR status = 'rejected' OR status = 'left' OR status = 'removed' END),
     CHECK (CASE grantor_kind
         WHEN 'user' THEN grantor_user IS NOT NULL AND grantor_token IS NULL
@@ -146,6 +158,8 @@ CREATE INDEX memberships_by_last_name ON memberships (account_id, last_name, id)
 
 -- What is due, and who keeps an account governed.
 CREATE INDEX memberships_due ON memberships (account_id, expires_on) WHERE status = 'pending' AND expires_on > 0;
+CREATE INDEX memberships_wake ON memberships (wake_on) WHERE status = 'pending' AND wake_on > 0;
+CREATE INDEX memberships_asked ON memberships (account_id, asked_on) WHERE asked_on > 0;
 CREATE INDEX memberships_super ON memberships (account_id) WHERE super = 1 AND status = 'accepted';
 
 -- Memberships by account, state and whether somebody was asked.
@@ -187,3 +201,82 @@ CREATE TABLE idempotency (
     created_on BIGINT NOT NULL
 );
 CREATE INDEX idempotency_created ON idempotency (created_on);
+
+-- Messages that are to be sent, or were. A row is written with what it tells
+-- of; what it tells, and the link in it, are made when it is sent. id says what
+-- the message is about, so that nothing is told twice: the row or operation,
+-- kind and generation. A claimed row is due again when its lease ends: due_on.
+CREATE TABLE deliveries (
+    id            TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (id <> ''),
+    kind          TEXT COLLATE "C" NOT NULL,
+    account_id    TEXT COLLATE "C" NOT NULL, -- '': of no account
+    membership_id TEXT COLLATE "C" NOT NULL, -- '': of no membership
+    user_id       TEXT COLLATE "C" NOT NULL, -- '': of no user
+    recipient     TEXT COLLATE "C" NOT NULL CHECK (length(recipient) BETWEEN 3 AND 90),
+    locale        TEXT COLLATE "C" NOT NULL,
+    generation    BIGINT NOT NULL,
+    detail        TEXT COLLATE "C" NOT NULL, -- what else the kind needs, never a secret
+    state         TEXT COLLATE "C" NOT NULL,
+    due_on        BIGINT NOT NULL,
+    attempts      BIGINT NOT NULL CHECK (attempts >= 0),
+    words         TEXT COLLATE "C" NOT NULL, -- the server's last, bounded and cleaned
+    created_on    BIGINT NOT NULL,
+    tried_on      BIGINT NOT NULL, -- the first time, 0: it waits for that
+    ended_on      BIGINT NOT NULL -- 0: it may still be sent
+);
+CREATE INDEX deliveries_due ON deliveries (due_on) WHERE ended_on = 0;
+
+-- How often something was done in a stretch of time: messages against their
+-- budgets, sign-ins that failed. subject is a hash or an id, never an address.
+CREATE TABLE tallies (
+    name      TEXT COLLATE "C" NOT NULL,
+    subject   TEXT COLLATE "C" NOT NULL,
+    starts_on BIGINT NOT NULL,
+    ends_on   BIGINT NOT NULL,
+    n         BIGINT NOT NULL CHECK (n >= 0),
+    PRIMARY KEY (name, subject, starts_on)
+);
+CREATE INDEX tallies_end ON tallies (ends_on);
+
+-- Who wants no more invitations: from an account, or with '' from anybody here.
+CREATE TABLE suppressions (
+    recipient  TEXT COLLATE "C" NOT NULL CHECK (length(recipient) BETWEEN 3 AND 90),
+    account_id TEXT COLLATE "C" NOT NULL,
+    created_on BIGINT NOT NULL,
+    PRIMARY KEY (recipient, account_id)
+);
+
+-- Attempts to prove an address: to sign in, or to take a new address. The link
+-- and the code are derived from the row's id and the instance's key; browser is
+-- the SHA-256 of what the asking browser holds in its cookie.
+CREATE TABLE challenges (
+    id         TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    purpose    TEXT COLLATE "C" NOT NULL,
+    email      TEXT COLLATE "C" NOT NULL CHECK (length(email) BETWEEN 3 AND 90),
+    user_id    TEXT COLLATE "C" REFERENCES users (id), -- NULL: nobody has that address, and nothing is sent
+    browser    BYTEA NOT NULL CHECK (length(browser) = 32),
+    failures   BIGINT NOT NULL,
+    created_on BIGINT NOT NULL,
+    expires_on BIGINT NOT NULL,
+    used_on    BIGINT NOT NULL
+);
+CREATE INDEX challenges_end ON challenges (expires_on);
+CREATE INDEX challenges_user ON challenges (user_id) WHERE used_on = 0;
+
+CREATE TABLE sessions (
+    id          TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    user_id     TEXT COLLATE "C" NOT NULL REFERENCES users (id),
+    hash        BYTEA NOT NULL UNIQUE CHECK (length(hash) = 32),
+    method      TEXT COLLATE "C" NOT NULL, -- how the user proved who it is
+    factor      TEXT COLLATE "C" NOT NULL, -- the second factor that this session showed, '': none
+    proved_on   BIGINT NOT NULL, -- the last fresh sign-in
+    seen_on     BIGINT NOT NULL, -- noted once in a few minutes
+    idle        BIGINT NOT NULL, -- microseconds after seen_on in which it ends by itself
+    expires_on  BIGINT NOT NULL,
+    ended_on    BIGINT NOT NULL, -- 0: it holds
+    remote_addr TEXT COLLATE "C" NOT NULL,
+    agent       TEXT COLLATE "C" NOT NULL,
+    created_on  BIGINT NOT NULL
+);
+CREATE INDEX sessions_user ON sessions (user_id, id) WHERE ended_on = 0;
+CREATE INDEX sessions_end ON sessions (expires_on);

@@ -1,0 +1,595 @@
+package iam_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hither/internal/iam"
+	"hither/internal/id"
+	"hither/internal/store/storetest"
+)
+
+// life is a stage that sends messages, with an account, its founder and a manager
+// of members. Every closure runs twice.
+type life struct {
+	stage
+	account          iam.ID
+	founder, manager iam.Actor
+	managerRow       iam.ID
+	managing         iam.ID // the manager's role
+	guest            iam.User
+}
+
+func newLife(t *testing.T) life {
+	t.Helper()
+	l := life{stage: open(t)}
+	now := func() time.Time { return time.UnixMicro(l.clock.Load()).UTC() }
+	l.store = storetest.Twice(l.store)
+	l.Service = iam.NewService(l.store, id.NewSource(now).New, now).WithMailing(mailing)
+	l.account = must(l.CreateAccount(t.Context(), operator, iam.NewAccount{Name: "Example"}))(t).ID
+	by := func(u iam.User) iam.Actor { return iam.Actor{Kind: iam.ByUser, User: u} }
+	l.founder, l.manager = by(l.user(t, "founder@example.com")), by(l.user(t, "manager@example.com"))
+	l.managing = must(l.AddRole(t.Context(), operator, iam.Role{
+		AccountID: l.account, Name: "Managing", Permissions: iam.Permissions{iam.AreaMembers: iam.Read | iam.Write},
+	}))(t).ID
+	l.add(t, l.account, l.founder.User.Email, iam.SuperAdministrator)
+	l.managerRow = l.add(t, l.account, l.manager.User.Email, l.managing)
+	l.guest = l.user(t, "guest@example.com")
+	return l
+}
+
+func (l life) pass(d time.Duration) { l.clock.Add(d.Microseconds()) }
+
+func (l life) now() time.Time { return time.UnixMicro(l.clock.Load()).UTC() }
+
+func (l life) invite(t *testing.T, by iam.Actor, email string) iam.Member {
+	t.Helper()
+	return must(l.Invite(t.Context(), by, l.account, iam.InviteRequest{Email: email, RoleIDs: []iam.ID{l.managing}, Locale: "de"}))(t).Member
+}
+
+func (l life) resend(t *testing.T, by iam.Actor, row iam.ID) (iam.Replayable[iam.Invited], error) {
+	t.Helper()
+	return l.Resend(t.Context(), by, l.account, row, time.Time{}, iam.IdempotencyKey{})
+}
+
+func (l life) sweep(t *testing.T) iam.Swept {
+	t.Helper()
+	swept := must(l.Sweep(t.Context()))(t)
+	swept.Next = time.Time{}
+	return swept
+}
+
+// messages are what waits to be sent, as "kind to recipient".
+func (l life) messages(t *testing.T, kinds ...iam.DeliveryKind) []string {
+	t.Helper()
+	var list []string
+	for _, d := range must(l.store.Deliveries(t.Context(), "", iam.PageRequest{Number: 1, Size: 1000}))(t) {
+		if slices.Contains(kinds, d.Kind) {
+			list = append(list, string(d.Kind)+" to "+d.Recipient)
+		}
+	}
+	return list
+}
+
+func wantMessages(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("messages are %q, want %q", got, want)
+	}
+}
+
+func (l life) holder(row iam.ID, generation int) iam.LinkHolder {
+	return iam.LinkHolder{InvitationID: row, Generation: generation, RemoteAddr: "192.0.2.1", RequestID: "r"}
+}
+
+func (l life) page(t *testing.T, row iam.ID) iam.LinkedInvitation {
+	t.Helper()
+	return must(l.LinkInvitation(t.Context(), row))(t)
+}
+
+// actions are what the audit log has of a row, denials with their reason.
+func (l life) actions(t *testing.T, row iam.ID) []string {
+	t.Helper()
+	var list []string
+	for _, entry := range must(l.store.Audit(t.Context(), l.account, 0, 1000))(t) {
+		if entry.TargetID == row {
+			list = append(list, strings.TrimSuffix(string(entry.Action)+":"+entry.Denied, ":"))
+		}
+	}
+	return list
+}
+
+// KF-10, KF-98: whoever sends it again makes every link before useless.
+func TestResendingKillsOldLinks(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	row := l.invite(t, l.manager, l.guest.Email).ID
+	l.pass(time.Hour)
+	for generation := 1; generation <= 11; generation++ {
+		if page := l.page(t, row); !page.Live(generation, l.now()) || page.Live(generation-1, l.now()) {
+			t.Errorf("after %d messages the link is %+v", generation, page.Link)
+		}
+		_, err := l.RemindHolder(t.Context(), l.holder(row, generation), iam.Reminder{InDays: 1})
+		wantKind(t, err, iam.Internal)
+		_, err = l.RemindHolder(t.Context(), l.holder(row, generation-1), iam.Reminder{InDays: 1})
+		wantKind(t, err, iam.NotFound)
+		_, err = l.resend(t, l.founder, row)
+		if generation == 11 {
+			wantKind(t, err, iam.BudgetSpent) // KF-61
+			break
+		}
+		wantKind(t, err, iam.Internal)
+		_, err = l.resend(t, l.founder, row)
+		wantKind(t, err, iam.BudgetSpent) // KF-61
+		l.pass(5 * time.Minute)
+	}
+	all := must(l.store.Deliveries(t.Context(), "", iam.PageRequest{Number: 1, Size: 1000}))(t)
+	generations := map[int]bool{}
+	for _, d := range all {
+		if d.Kind != iam.InvitationMessage || d.Recipient != l.guest.Email || d.Locale != "de" || d.MembershipID != row {
+			t.Errorf("a message is %+v", d)
+		}
+		generations[d.Generation] = true
+	}
+	if len(all) != 11 || len(generations) != 11 {
+		t.Errorf("%d messages of %d generations, want 11 of 11", len(all), len(generations))
+	}
+}
+
+// KF-61: what is sent again counts against the budgets like what is sent first.
+func TestResendingSpendsBudgets(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	bounded := mailing
+	bounded.Budgets.AccountDay = 2
+	l.Service = l.WithMailing(bounded)
+	row := l.invite(t, l.manager, l.guest.Email).ID
+	l.pass(time.Hour)
+	must(l.resend(t, l.manager, row))(t)
+	l.pass(time.Hour)
+	_, err := l.resend(t, l.manager, row)
+	wantKind(t, err, iam.BudgetSpent)
+	if page := l.page(t, row); page.Link.Generation != 2 {
+		t.Errorf("the link is of generation %d, want 2", page.Link.Generation)
+	}
+}
+
+// KF-11: whoever sends it again or confirms it vouches for it; nobody else can
+// bring it back to life.
+func TestSomebodyVouchesAgain(t *testing.T) {
+	t.Parallel()
+	guest := func(l life) iam.Actor { return iam.Actor{Kind: iam.ByUser, User: l.guest} }
+	for name, vouch := range map[string]func(t *testing.T, l life, row iam.ID, by iam.Actor) error{
+		"by sending it again": func(t *testing.T, l life, row iam.ID, by iam.Actor) error {
+			t.Helper()
+			_, err := l.resend(t, by, row)
+			return err
+		},
+		"by confirming it": func(t *testing.T, l life, row iam.ID, by iam.Actor) error {
+			t.Helper()
+			_, err := l.ConfirmInvitation(t.Context(), by, l.account, row, iam.IdempotencyKey{})
+			if messages := l.messages(t, iam.InvitationMessage); len(messages) != 1 {
+				t.Errorf("messages are %q, want no more than the first one", messages)
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t)
+			row := l.invite(t, l.manager, l.guest.Email).ID
+			l.pass(time.Hour)
+			must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{role(t, "Minimal Account Access").ID}))(t)
+			if !l.page(t, row).NeedsConfirmation {
+				t.Error("its page says nothing of a confirmation that it needs")
+			}
+			_, err := l.AnswerInvitation(t.Context(), guest(l), row, iam.Accepted)
+			wantKind(t, err, iam.GrantorLost)
+			wantKind(t, vouch(t, l, row, l.manager), iam.Forbidden)
+			wantKind(t, vouch(t, l, row, guest(l)), iam.AccountNotFound)
+			wantKind(t, vouch(t, l, row, l.founder), iam.Internal)
+			must(l.AnswerInvitation(t.Context(), guest(l), row, iam.Accepted))(t)
+			wantKind(t, vouch(t, l, row, l.founder), iam.AlreadyAnswered) // KF-9
+		})
+	}
+}
+
+// What the inviter hears of the answer, and who hears nothing.
+func TestWhoHearsOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	const told = "accepted to manager@example.com"
+	for name, test := range map[string]struct {
+		by     func(t *testing.T, l life) iam.Actor
+		before func(t *testing.T, l life)
+		answer iam.Status
+		want   []string
+	}{
+		"the inviter, that it was accepted": {nil, nil, iam.Accepted, []string{told}},
+		"nobody, that it was rejected":      {nil, nil, iam.Rejected, nil},
+		"not the operator":                  {func(*testing.T, life) iam.Actor { return operator }, nil, iam.Accepted, nil},
+		"not who no longer sees the members": {nil, func(t *testing.T, l life) {
+			t.Helper()
+			writing := must(l.AddRole(t.Context(), operator, iam.Role{
+				AccountID: l.account, Name: "Writing", Permissions: iam.Permissions{iam.AreaMembers: iam.Write, "dns": iam.Read},
+			}))(t).ID
+			must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{writing}))(t)
+		}, iam.Accepted, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t)
+			by := l.manager
+			if test.by != nil {
+				by = test.by(t, l)
+			}
+			request := iam.InviteRequest{Email: l.guest.Email, RoleIDs: []iam.ID{role(t, "Minimal Account Access").ID}}
+			// What the writer of members gives is within what it has.
+			request.RoleIDs[0] = must(l.AddRole(t.Context(), operator, iam.Role{
+				AccountID: l.account, Name: "Writes", Permissions: iam.Permissions{iam.AreaMembers: iam.Write},
+			}))(t).ID
+			row := must(l.Invite(t.Context(), by, l.account, request))(t).Member.ID
+			if test.before != nil {
+				test.before(t, l)
+			}
+			guest := iam.Actor{Kind: iam.ByUser, User: l.guest}
+			must(l.AnswerInvitation(t.Context(), guest, row, test.answer))(t)
+			must(l.AnswerInvitation(t.Context(), guest, row, test.answer))(t)
+			wantMessages(t, l.messages(t, iam.AcceptedMessage), test.want...)
+			for _, d := range must(l.store.Deliveries(t.Context(), "", iam.PageRequest{Number: 1, Size: 9}))(t) {
+				if d.Kind == iam.AcceptedMessage && (d.UserID != l.manager.User.ID || d.MembershipID != row || d.AccountID != l.account || d.Generation != 0) {
+					t.Errorf("the message is %+v", d)
+				}
+			}
+		})
+	}
+}
+
+// An end is told once, whoever writes it down: a sweep, or a transaction that
+// meets it on its way.
+func TestAnEndIsToldOnce(t *testing.T) {
+	t.Parallel()
+	const told = "expired to manager@example.com"
+	sweep := func(t *testing.T, l life) { t.Helper(); l.sweep(t) }
+	again := func(t *testing.T, l life) { t.Helper(); l.invite(t, l.founder, l.guest.Email) }
+	importing := func(t *testing.T, l life) {
+		t.Helper()
+		rows := []iam.ImportMembership{{AccountID: l.account, Email: "x@example.com", Status: iam.Pending, RoleIDs: []iam.ID{l.managing}}}
+		if err := l.Import(t.Context(), operator, iam.Dataset{Memberships: rows}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone := func(t *testing.T, l life) {
+		t.Helper()
+		if err := l.RemoveMember(t.Context(), l.founder, l.account, l.managerRow, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deleted := func(t *testing.T, l life) {
+		t.Helper()
+		if err := l.DeleteAccount(t.Context(), l.founder, l.account); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, test := range map[string]struct {
+		steps []func(t *testing.T, l life)
+		want  []string
+	}{
+		"by a sweep":                        {[]func(*testing.T, life){sweep, sweep, again}, []string{told}},
+		"by who invites the address anew":   {[]func(*testing.T, life){again, sweep}, []string{told}},
+		"by an import":                      {[]func(*testing.T, life){importing, sweep}, []string{told}},
+		"not to who was removed meanwhile":  {[]func(*testing.T, life){gone, sweep, again}, nil},
+		"not of an account that is deleted": {[]func(*testing.T, life){deleted, sweep}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t)
+			row := l.invite(t, l.manager, l.guest.Email).ID
+			l.pass(iam.DefaultLifetime - time.Microsecond)
+			if swept := l.sweep(t); swept.Expired != 0 {
+				t.Errorf("a microsecond early: swept %+v (KF-8)", swept)
+			}
+			l.pass(time.Microsecond)
+			for _, step := range test.steps {
+				step(t, l)
+			}
+			wantMessages(t, l.messages(t, iam.ExpiredMessage), test.want...)
+			if ends := slices.DeleteFunc(l.actions(t, row), func(a string) bool { return a != "invite.expire" }); len(ends) != 1 {
+				t.Errorf("%d audit rows of its end, want 1", len(ends))
+			}
+		})
+	}
+}
+
+// KF-8: that nothing sweeps lets nobody in.
+func TestNobodyHasToSweep(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	guest := iam.Actor{Kind: iam.ByUser, User: l.guest}
+	row := l.invite(t, l.manager, l.guest.Email).ID
+	l.pass(iam.DefaultLifetime)
+	_, err := l.AnswerInvitation(t.Context(), guest, row, iam.Accepted)
+	wantKind(t, err, iam.InviteExpired)
+	_, err = l.resend(t, l.founder, row)
+	wantKind(t, err, iam.InviteExpired)
+	if page := l.page(t, row); page.Live(1, l.now()) {
+		t.Error("its link is alive")
+	}
+}
+
+func TestReminders(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	row := l.invite(t, l.manager, l.guest.Email).ID
+	guest := iam.Actor{Kind: iam.ByUser, User: l.guest}
+	reminders := func(n int) {
+		t.Helper()
+		wantMessages(t, l.messages(t, iam.ReminderMessage), slices.Repeat([]string{"reminder to guest@example.com"}, n)...)
+	}
+	l.pass(iam.DefaultLifetime - 48*time.Hour - time.Microsecond)
+	l.sweep(t)
+	reminders(0)
+	l.pass(time.Microsecond)
+	if swept := l.sweep(t); swept != (iam.Swept{Reminded: 1}) {
+		t.Errorf("swept %+v, want one reminder", swept)
+	}
+	if swept := l.sweep(t); swept != (iam.Swept{}) {
+		t.Errorf("again: swept %+v, want nothing", swept)
+	}
+	reminders(1)
+	// The invited chooses another moment, then another one: one is pending.
+	must(l.RemindLater(t.Context(), guest, row, iam.Reminder{On: l.now().Add(2 * time.Hour)}, iam.IdempotencyKey{}))(t)
+	must(l.RemindLater(t.Context(), guest, row, iam.Reminder{InDays: 1}, iam.IdempotencyKey{}))(t)
+	l.pass(2 * time.Hour)
+	l.sweep(t)
+	reminders(1)
+	l.pass(22 * time.Hour)
+	l.sweep(t)
+	reminders(2)
+	_, err := l.RemindLater(t.Context(), guest, row, iam.Reminder{InDays: 1}, iam.IdempotencyKey{})
+	wantKind(t, err, iam.Invalid) // it would come with the end
+	// What cannot be accepted is not reminded of, and ends when it does.
+	must(l.RemindLater(t.Context(), guest, row, iam.Reminder{On: l.now().Add(time.Hour)}, iam.IdempotencyKey{}))(t)
+	if err := l.SuspendUser(t.Context(), operator, l.manager.User.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	l.pass(time.Hour)
+	if swept := l.sweep(t); swept != (iam.Swept{Skipped: 1}) {
+		t.Errorf("swept %+v, want one that is not reminded of", swept)
+	}
+	reminders(2)
+	l.pass(23 * time.Hour)
+	if swept := l.sweep(t); swept != (iam.Swept{Expired: 1}) {
+		t.Errorf("swept %+v, want one that ended", swept)
+	}
+	want := []string{
+		"invite.create", "invite.remind", "invite.remind_later", "invite.remind_later", "invite.remind", "invite.remind_later",
+		"invite.remind:grantor_lost", "invite.expire",
+	}
+	if got := l.actions(t, row); !slices.Equal(got, want) {
+		t.Errorf("the audit log has %q, want %q", got, want)
+	}
+}
+
+// KF-4, KF-5: only whose verified address it is puts a reminder off, or who holds
+// its link.
+func TestWhoPutsAReminderOff(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	row := l.invite(t, l.manager, l.guest.Email).ID
+	unproven := must(l.CreateUser(t.Context(), operator, iam.User{Email: "unproven@example.com"}))(t)
+	other := l.invite(t, l.manager, unproven.Email).ID
+	remind := func(by iam.Actor, row iam.ID) error {
+		_, err := l.RemindLater(t.Context(), by, row, iam.Reminder{InDays: 1}, iam.IdempotencyKey{})
+		return err
+	}
+	wantKind(t, remind(l.manager, row), iam.NotFound)
+	wantKind(t, remind(iam.Actor{Kind: iam.ByUser, User: unproven}, other), iam.NotFound)
+	wantKind(t, remind(operator, row), iam.Forbidden)
+	wantKind(t, remind(iam.Actor{Kind: iam.ByUser, User: l.guest}, row), iam.Internal)
+	wantKind(t, remind(iam.Actor{Kind: iam.ByUser, User: l.guest}, l.managerRow), iam.NotFound)
+}
+
+// asks has somebody ask for a link of a row, and lists what the account is shown
+// then.
+func (l life) asks(t *testing.T, holder iam.LinkHolder) []iam.ID {
+	t.Helper()
+	if err := l.AskForLink(t.Context(), holder); err != nil {
+		t.Errorf("asking by %+v: %v, want the answer that everybody gets", holder, err)
+	}
+	_, page, err := l.AccountInvitations(t.Context(), l.manager, l.account,
+		iam.InvitationQuery{PageRequest: iam.PageRequest{Number: 1, Size: 50}, Asked: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []iam.ID
+	for _, member := range page.Items {
+		ids = append(ids, member.ID)
+	}
+	return ids
+}
+
+func wantIDs(t *testing.T, got []iam.ID, want ...iam.ID) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAskingForALink(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	row := l.invite(t, l.manager, l.guest.Email).ID
+	wantIDs(t, l.asks(t, l.holder(row, 1))) // it is alive
+	wantIDs(t, l.asks(t, l.holder(l.account, 1)))
+	wantIDs(t, l.asks(t, l.holder(l.managerRow, 1)))
+	wantMessages(t, l.messages(t, iam.LinkAskedMessage))
+	l.pass(iam.DefaultLifetime)
+	wantIDs(t, l.asks(t, l.holder(row, 2))) // there never was one
+	wantIDs(t, l.asks(t, l.holder(row, 1)), row)
+	wantIDs(t, l.asks(t, l.holder(row, 1)), row)
+	wantMessages(t, l.messages(t, iam.LinkAskedMessage), "link_asked to manager@example.com")
+	l.pass(24 * time.Hour)
+	wantIDs(t, l.asks(t, l.holder(row, 1)), row)
+	wantMessages(t, l.messages(t, iam.LinkAskedMessage), slices.Repeat([]string{"link_asked to manager@example.com"}, 2)...)
+
+	// One call, and there is a new invitation; the old one stays what it is.
+	renewed := must(l.RenewInvitation(t.Context(), l.manager, l.account, row, time.Time{}, iam.IdempotencyKey{}))(t).Result.Member
+	old := l.page(t, row)
+	if renewed.ID == row || renewed.Email != l.guest.Email || renewed.Roles[0].ID != l.managing || renewed.Status != iam.Pending || old.Status != iam.Expired {
+		t.Errorf("renewed to %+v from %+v", renewed, old)
+	}
+	if page := l.page(t, renewed.ID); page.Link.Generation != 1 || page.Link.Locale != "de" || !old.Link.AskedOn.IsZero() {
+		t.Errorf("the links are %+v and before %+v", page.Link, old.Link)
+	}
+	wantIDs(t, l.asks(t, l.holder(row, 1))) // invited anew: there is nothing to ask for
+	wantMessages(t, l.messages(t, iam.InvitationMessage), slices.Repeat([]string{"invitation to guest@example.com"}, 2)...)
+
+	// The holder of a link that was replaced gets one more of the same invitation.
+	l.pass(time.Hour)
+	must(l.resend(t, l.founder, renewed.ID))(t)
+	l.pass(time.Hour)
+	wantIDs(t, l.asks(t, l.holder(renewed.ID, 1)), renewed.ID)
+	again := must(l.RenewInvitation(t.Context(), l.founder, l.account, renewed.ID, time.Time{}, iam.IdempotencyKey{}))(t).Result.Member
+	if page := l.page(t, renewed.ID); again.ID != renewed.ID || page.Link.Generation != 3 || !page.Link.AskedOn.IsZero() {
+		t.Errorf("sent again as %s with %+v", again.ID, page.Link)
+	}
+	// Withdrawn on purpose: nobody may nag.
+	if err := l.CancelInvitation(t.Context(), l.founder, l.account, renewed.ID); err != nil {
+		t.Fatal(err)
+	}
+	wantIDs(t, l.asks(t, l.holder(renewed.ID, 1)))
+	_, err := l.RenewInvitation(t.Context(), l.founder, l.account, renewed.ID, time.Time{}, iam.IdempotencyKey{})
+	wantKind(t, err, iam.NotFound)
+}
+
+// Where whoever granted it can give no link, a Super Administrator hears of it.
+func TestWhoHearsThatALinkIsAskedFor(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		by     func(l life) iam.Actor
+		before func(t *testing.T, l life)
+		want   []string
+	}{
+		"who granted it": {func(l life) iam.Actor { return l.manager }, nil, []string{"link_asked to manager@example.com"}},
+		"not one who was removed": {func(l life) iam.Actor { return l.manager }, func(t *testing.T, l life) {
+			t.Helper()
+			if err := l.RemoveMember(t.Context(), l.founder, l.account, l.managerRow, false); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"link_asked to founder@example.com"}},
+		"not the operator": {func(life) iam.Actor { return operator }, nil, []string{"link_asked to founder@example.com"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t)
+			row := l.invite(t, test.by(l), l.guest.Email).ID
+			l.pass(iam.DefaultLifetime)
+			if test.before != nil {
+				test.before(t, l)
+			}
+			if err := l.AskForLink(t.Context(), l.holder(row, 1)); err != nil {
+				t.Fatal(err)
+			}
+			wantMessages(t, l.messages(t, iam.LinkAskedMessage), test.want...)
+			entries := must(l.store.Audit(t.Context(), l.account, 0, 1000))(t)
+			last := entries[len(entries)-1]
+			if last.Action != iam.InviteAskLink || last.Actor != "visitor" || last.ActorEmail != "" || last.RemoteAddr != "192.0.2.1" || last.RequestID != "r" {
+				t.Errorf("the audit row is %+v", last)
+			}
+		})
+	}
+}
+
+// Renewing what expired is inviting, by all its rules (KF-12, KF-16, KF-18).
+func TestRenewingIsInviting(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		before func(t *testing.T, l life)
+		by     func(l life) iam.Actor
+		want   iam.Kind
+	}{
+		"nothing against it": {nil, nil, iam.Internal},
+		"no seat left": {func(t *testing.T, l life) {
+			t.Helper()
+			two := 2
+			must(l.EditAccount(t.Context(), operator, l.account, iam.AccountEdit{MemberLimit: &two}))(t)
+		}, nil, iam.NoSeat},
+		"a member meanwhile":       {func(t *testing.T, l life) { t.Helper(); l.add(t, l.account, l.guest.Email, l.managing) }, nil, iam.AlreadyMember},
+		"invited anew to the same": {func(t *testing.T, l life) { t.Helper(); l.invite(t, l.founder, l.guest.Email) }, nil, iam.Internal},
+		"invited anew to something else": {func(t *testing.T, l life) {
+			t.Helper()
+			must(l.Invite(t.Context(), l.founder, l.account, iam.InviteRequest{Email: l.guest.Email, RoleIDs: []iam.ID{iam.SuperAdministrator}}))(t)
+		}, nil, iam.AlreadyInvited},
+		"above the ceiling of who does it": {func(t *testing.T, l life) {
+			t.Helper()
+			narrow := must(l.AddRole(t.Context(), operator, iam.Role{
+				AccountID: l.account, Name: "Narrow", Permissions: iam.Permissions{iam.AreaMembers: iam.Write},
+			}))(t).ID
+			must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{narrow}))(t)
+		}, func(l life) iam.Actor { return l.manager }, iam.RoleCeiling},
+		"by somebody else's user": {nil, func(l life) iam.Actor { return iam.Actor{Kind: iam.ByUser, User: l.guest} }, iam.AccountNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t)
+			row := l.invite(t, l.manager, l.guest.Email).ID
+			l.pass(iam.DefaultLifetime)
+			if err := l.AskForLink(t.Context(), l.holder(row, 1)); err != nil {
+				t.Fatal(err)
+			}
+			if test.before != nil {
+				test.before(t, l)
+			}
+			by := l.founder
+			if test.by != nil {
+				by = test.by(l)
+			}
+			_, err := l.RenewInvitation(t.Context(), by, l.account, row, time.Time{}, iam.IdempotencyKey{})
+			wantKind(t, err, test.want)
+			if waits := !l.page(t, row).Link.AskedOn.IsZero(); waits != (err != nil) {
+				t.Errorf("somebody waits: %v, after %v", waits, err)
+			}
+		})
+	}
+}
+
+// What is made under a key is made once, and shown again to who still may make it.
+func TestLifeUnderAKey(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	row := l.invite(t, l.manager, l.guest.Email).ID
+	l.pass(time.Hour)
+	guest := iam.Actor{Kind: iam.ByUser, User: l.guest}
+	for range 2 {
+		must(l.Resend(t.Context(), l.founder, l.account, row, time.Time{}, keyOf("k", "r")))(t)
+		must(l.ConfirmInvitation(t.Context(), l.manager, l.account, row, keyOf("c", "r")))(t)
+		must(l.RemindLater(t.Context(), guest, row, iam.Reminder{InDays: 1}, keyOf("m", "r")))(t)
+	}
+	want := []string{"invite.create", "invite.resend", "invite.confirm", "invite.remind_later"}
+	if got := l.actions(t, row); !slices.Equal(got, want) {
+		t.Errorf("the audit log has %q, want %q", got, want)
+	}
+	// KF-82: whoever lost the right is not shown what it did with it.
+	narrow := must(l.AddRole(t.Context(), operator, iam.Role{
+		AccountID: l.account, Name: "Narrow", Permissions: iam.Permissions{iam.AreaMembers: iam.Write},
+	}))(t).ID
+	must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{narrow}))(t)
+	_, err := l.ConfirmInvitation(t.Context(), l.manager, l.account, row, keyOf("c", "r"))
+	wantKind(t, err, iam.RoleCeiling)
+	must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{role(t, "Minimal Account Access").ID}))(t)
+	_, err = l.ConfirmInvitation(t.Context(), l.manager, l.account, row, keyOf("c", "r"))
+	wantKind(t, err, iam.Forbidden)
+	must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{l.managing}))(t)
+	l.pass(iam.DefaultLifetime)
+	first := must(l.RenewInvitation(t.Context(), l.founder, l.account, row, time.Time{}, keyOf("n", "r")))(t)
+	second := must(l.RenewInvitation(t.Context(), l.founder, l.account, row, time.Time{}, keyOf("n", "r")))(t)
+	if first.Replayed || !second.Replayed || first.Result.Member.ID != second.Result.Member.ID {
+		t.Errorf("got %v and %v, want one and its replay", first, second)
+	}
+	must(l.AnswerInvitation(t.Context(), guest, first.Result.Member.ID, iam.Accepted))(t)
+	if again := must(l.RenewInvitation(t.Context(), l.founder, l.account, row, time.Time{}, keyOf("n", "r")))(t); !again.Replayed {
+		t.Error("what became of it since makes another one of the same request")
+	}
+}

@@ -1,0 +1,182 @@
+package iam
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// MaxWaking is how many rows one transaction of the clock reminds of at most.
+const MaxWaking = 32
+
+// sweepBound is how many rows one sweep looks up.
+const sweepBound = 512
+
+// Waking is a row that the clock has to do with.
+type Waking struct {
+	ID, AccountID ID
+	Due           bool // it ends; else it is to be reminded of
+}
+
+// Swept is what one sweep did. Skipped are reminders of what could not be accepted
+// at the time. Next is when there is something to do again as far
+// as is known, zero for never; More says that there is now.
+type Swept struct {
+	Expired, Reminded, Skipped int
+	Next                       time.Time
+	More                       bool
+}
+
+// Sweep does what the clock has to do with pending invitations by now: it ends
+// what is due and reminds of what is not, a transaction an account. Any number may
+// sweep at once: each row has one end and each reminder is one, by the guards of
+// the store. Where there is nothing to do nothing is written.
+func (s *Service) Sweep(ctx context.Context) (Swept, error) {
+	now := s.now()
+	waking, err := s.store.Waking(ctx, now, sweepBound)
+	if err != nil {
+		return Swept{}, err
+	}
+	swept := Swept{More: len(waking) == sweepBound}
+	var errs []error
+	for _, group := range s.groups(waking) {
+		done, err := s.wake(ctx, group)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("account %s: %w", group[0].AccountID, err))
+			continue
+		}
+		swept.Expired += done.Expired
+		swept.Reminded += done.Reminded
+		swept.Skipped += done.Skipped
+		if done == (Swept{}) {
+			// Somebody else was here meanwhile, and is at the next ones already.
+			swept.More = true
+			break
+		}
+	}
+	if swept.Next, err = s.store.NextWake(ctx); err != nil {
+		errs = append(errs, err)
+	}
+	return swept, errors.Join(errs...)
+}
+
+// groups puts rows together that one transaction takes, account by account. Each
+// sweep begins with another account: those that woke at the same moment would else
+// go side by side from the first account to the last.
+func (s *Service) groups(waking []Waking) [][]Waking {
+	slices.SortStableFunc(waking, func(a, b Waking) int {
+		switch {
+		case a.AccountID < b.AccountID:
+			return -1
+		case a.AccountID > b.AccountID:
+			return 1
+		}
+		return 0
+	})
+	var groups [][]Waking
+	reminders := 0
+	for i, row := range waking {
+		if i == 0 || row.AccountID != waking[i-1].AccountID || reminders == MaxWaking {
+			groups, reminders = append(groups, nil), 0
+		}
+		last := len(groups) - 1
+		groups[last] = append(groups[last], row)
+		if !row.Due {
+			reminders++
+		}
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	first := 0
+	for _, c := range []byte(s.newID()) { // the tail of an id is random
+		first = (first*31 + int(c)) % len(groups)
+	}
+	return append(groups[first:], groups[:first]...)
+}
+
+// wake does what the clock has to do with rows of one account.
+func (s *Service) wake(ctx context.Context, rows []Waking) (Swept, error) {
+	accountID := rows[0].AccountID
+	var ids []ID
+	for _, row := range rows {
+		if !row.Due {
+			ids = append(ids, row.ID)
+		}
+	}
+	return write(ctx, s, AuditEntry{}, func(tx Tx, _ *AuditEntry) (Swept, error) {
+		ended, err := tx.Settle(accountID, "")
+		if errors.Is(err, ErrNoRow) { // the account was deleted, and its rows have ended
+			return Swept{}, nil
+		}
+		if err == nil {
+			err = s.mailing.tellEnded(tx, ended)
+		}
+		if err != nil || len(ids) == 0 {
+			return Swept{Expired: len(ended)}, err
+		}
+		waking, err := tx.WakeFacts(accountID, ids)
+		if err != nil {
+			return Swept{}, err
+		}
+		done := Swept{Expired: len(ended)}
+		for _, facts := range waking {
+			reminded, err := s.remind(tx, facts)
+			switch {
+			case err != nil:
+				return Swept{}, err
+			case reminded:
+				done.Reminded++
+			default:
+				done.Skipped++
+			}
+		}
+		return done, nil
+	})
+}
+
+// remind queues the reminder of a row, and has the clock end it next. What cannot
+// be accepted at the time is not reminded of, and its audit row says so.
+func (s *Service) remind(tx Tx, facts LinkFacts) (bool, error) {
+	row, link := facts.Invitation.Membership, facts.Link
+	link.WakeOn = row.ExpiresOn
+	// One moment, one reminder: its operation has no other name.
+	moment := facts.Link.WakeOn.UnixMicro()
+	entry := AuditEntry{
+		OperationID: fmt.Sprintf("remind-%s-%d", row.ID, moment), Action: InviteRemind,
+		AccountID: row.AccountID, TargetID: row.ID, Denied: denied(mayRemind(facts)),
+		Before: linkSnapshot(row, facts.Link), After: linkSnapshot(row, link),
+	}
+	if err := tx.UpdateInvitation(row, row, link, entry); err != nil || entry.Denied != "" {
+		return false, err
+	}
+	message := deliveryOf(ReminderMessage, row, link, row.Email, tx.Now())
+	message.ID = fmt.Sprintf("%s-%s-%d", row.ID, message.Kind, moment)
+	return true, s.mailing.queue(tx, message)
+}
+
+// mayRemind is what accepting asks of the inviting side.
+func mayRemind(f LinkFacts) error {
+	if f.Invitation.Account.Suspended {
+		return suspended()
+	}
+	if !f.Grantor.mayGrant(f.Invitation.Roles) {
+		return refuse(GrantorLost, "whoever granted these roles may no longer do so")
+	}
+	return nil
+}
+
+// LinkInvitation reads what the page of an invitation's link shows. Whether the
+// link is one of ours, and of which generation, its caller found out before.
+func (s *Service) LinkInvitation(ctx context.Context, id ID) (LinkedInvitation, error) {
+	linked, err := s.store.LinkedInvitation(ctx, id, s.now())
+	if err == nil && !linked.Invited {
+		err = ErrNoRow
+	}
+	if err != nil {
+		return LinkedInvitation{}, missing(err, notFound("invitation"))
+	}
+	return linked, nil
+}

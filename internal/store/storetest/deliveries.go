@@ -1,0 +1,292 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"hither/internal/iam"
+)
+
+// message is one about a row, due at once.
+func (f *fixture) message(m iam.Membership, edits ...func(*iam.Delivery)) iam.Delivery {
+	now := f.clock.Now()
+	d := iam.Delivery{
+		ID: string(m.ID) + "-message", Kind: iam.InvitationMessage, AccountID: m.AccountID, MembershipID: m.ID,
+		Recipient: m.Email, State: iam.Queued, DueOn: now, CreatedOn: now,
+	}
+	for _, edit := range edits {
+		edit(&d)
+	}
+	return d
+}
+
+func (f *fixture) queue(d iam.Delivery) iam.Delivery {
+	f.Helper()
+	f.must(func(tx iam.Tx) error { return tx.Queue(d) })
+	return d
+}
+
+// due is what a transaction of now reads as due.
+func (f *fixture) due() (d iam.DueDelivery, err error) {
+	err = f.update(func(tx iam.Tx) error { d, err = tx.DueDelivery(); return err })
+	return d, err
+}
+
+func (f *fixture) deliver(before, after iam.Delivery) error {
+	return f.update(func(tx iam.Tx) error { return tx.UpdateDelivery(before, after) })
+}
+
+// claimed takes what is due in the way that use cases do.
+func (f *fixture) claimed() (iam.Delivery, error) {
+	var after iam.Delivery
+	err := f.update(func(tx iam.Tx) error {
+		d, err := tx.DueDelivery()
+		if err != nil {
+			return err
+		}
+		after, _ = iam.DecideDelivery(d, time.Minute, tx.Now())
+		return tx.UpdateDelivery(d.Delivery, after)
+	})
+	return after, err
+}
+
+var deliveryTests = map[string]func(f *fixture){
+	"AMessageIsQueuedOnceAndReadWithWhatItTells": func(f *fixture) {
+		a := f.account("A")
+		u := f.user("u@example.com")
+		m := f.pendingRow(a, u.Email)
+		link := iam.Link{Locale: "de", Generation: 3, SentOn: f.clock.Now(), WakeOn: m.ExpiresOn, AskedOn: f.clock.Now()}
+		entry := f.entry(iam.InviteCreate, a.ID, m.ID)
+		d := f.message(m, func(d *iam.Delivery) { d.Locale, d.Detail, d.UserID, d.Generation = "fr", "x", u.ID, 3 })
+		f.must(func(tx iam.Tx) error {
+			return errors.Join(tx.InsertMembership(m, link, entry), tx.Queue(d))
+		})
+		again := d
+		again.Recipient = "other@example.com"
+		f.queue(again)
+
+		got, err := f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "Delivery", got.Delivery, d)
+		equal(f, "Invitation", got.Invitation, iam.Invitation{Membership: m, Account: a})
+		equal(f, "Link", got.Link, iam.Link{Locale: "de", Generation: 3, AskedOn: f.clock.Now()})
+		equal(f, "User", got.User, u)
+		equal(f, "Language", got.Language, "fr")
+		equal(f, "Hears, of no member", got.Hears, false)
+		f.answer(m, u, iam.Accepted)
+		got, err = f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "status, once accepted", got.Invitation.Status, iam.Accepted)
+		equal(f, "Hears, of a member", got.Hears, true)
+		f.deleteAccount(a)
+		got, err = f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "Account, deleted", got.Invitation.Account, iam.Account{})
+	},
+
+	"AMessageOfNothingIsReadToo": func(f *fixture) {
+		d := f.queue(iam.Delivery{
+			ID: "notice", Kind: iam.NoticeMessage, Recipient: "u@example.com", State: iam.Queued, DueOn: f.clock.Now(), CreatedOn: f.clock.Now(),
+		})
+		got, err := f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "DueDelivery", got, iam.DueDelivery{Delivery: d})
+	},
+
+	"MessagesAreDueInTheirTurn": func(f *fixture) {
+		m := f.invite(f.account("A"), "u@example.com")
+		start := f.clock.Now()
+		_, err := f.due()
+		wantErr(f, "DueDelivery of none", err, iam.ErrNoRow)
+		_, err = f.store.NextDelivery(f.ctx())
+		wantErr(f, "NextDelivery of none", err, iam.ErrNoRow)
+		waiting := func(want iam.Outbox) {
+			f.Helper()
+			got, err := f.store.Outbox(f.ctx())
+			wantErr(f, "Outbox", err, nil)
+			equal(f, "Outbox", got, want)
+		}
+		waiting(iam.Outbox{})
+		at := func(name string, d time.Duration) {
+			f.queue(f.message(m, func(m *iam.Delivery) { m.ID, m.DueOn = name, start.Add(d) }))
+		}
+		at("late", 2*time.Second)
+		at("first", -time.Second)
+		at("ended", -time.Hour)
+		ended := f.message(m, func(m *iam.Delivery) { m.ID = "ended" })
+		after := ended
+		after.State, after.EndedOn = iam.Sent, start
+		wantErr(f, "end", f.deliver(ended, after), nil)
+
+		next, err := f.store.NextDelivery(f.ctx())
+		wantErr(f, "NextDelivery", err, nil)
+		equal(f, "NextDelivery", next, start.Add(-time.Second))
+		waiting(iam.Outbox{Waiting: 2, DueSince: start.Add(-time.Second)})
+		claimed, err := f.claimed()
+		wantErr(f, "claim", err, nil)
+		equal(f, "claimed", claimed.ID, "first")
+		_, err = f.due()
+		wantErr(f, "DueDelivery while that is claimed", err, iam.ErrNoRow)
+		waiting(iam.Outbox{Waiting: 2})
+		f.clock.set(start.Add(2 * time.Second))
+		got, err := f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "due then", got.ID, "late")
+		f.clock.set(start.Add(time.Minute))
+		got, err = f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "due when the lease is over, the others' turn first", got.ID, "late")
+	},
+
+	"OnlyWhoClaimedLastFinishes": func(f *fixture) {
+		m := f.invite(f.account("A"), "u@example.com")
+		f.queue(f.message(m))
+		first, err := f.claimed()
+		wantErr(f, "claim", err, nil)
+		f.clock.advance(time.Minute)
+		second, err := f.claimed()
+		wantErr(f, "claim again", err, nil)
+		equal(f, "attempts", [2]int{first.Attempts, second.Attempts}, [2]int{1, 2})
+		sent := iam.DecideFinish(first, iam.Verdict{State: iam.Sent}, f.clock.Now())
+		wantErr(f, "finish by the first", f.deliver(first, sent), iam.ErrStale)
+		put := iam.DecideFinish(second, iam.Verdict{State: iam.Deferred, Code: 451, Words: "later"}, f.clock.Now())
+		wantErr(f, "finish by the second", f.deliver(second, put), nil)
+		list := func(state iam.DeliveryState) []iam.Delivery {
+			got, err := f.store.Deliveries(f.ctx(), state, iam.PageRequest{Number: 1, Size: 10})
+			wantErr(f, "Deliveries", err, nil)
+			return got
+		}
+		equal(f, "deferred ones", list(iam.Deferred), []iam.Delivery{put})
+		equal(f, "waiting ones", list(""), []iam.Delivery{put})
+		equal(f, "queued ones", list(iam.Queued), nil)
+		dropped := put
+		dropped.State, dropped.EndedOn = iam.Dropped, f.clock.Now()
+		wantErr(f, "drop", f.deliver(put, dropped), nil)
+		wantErr(f, "finish what ended", f.deliver(put, sent), iam.ErrStale)
+		equal(f, "dropped ones", list(iam.Dropped), []iam.Delivery{dropped})
+		f.must(func(tx iam.Tx) error {
+			got, err := tx.Delivery(put.ID)
+			equal(f, "Delivery", got, dropped)
+			return err
+		})
+		err = f.update(func(tx iam.Tx) error { _, err := tx.Delivery("none"); return err })
+		wantErr(f, "Delivery of none", err, iam.ErrNoRow)
+	},
+
+	"RacingWorkersShareTheMessages": func(f *fixture) {
+		const workers, messages = 8, 60
+		a := f.account("A")
+		for i := range messages {
+			m := f.invite(a, fmt.Sprintf("%d@example.com", i))
+			f.queue(f.message(m))
+		}
+		taken := make([][]string, workers)
+		for _, err := range parallel(workers, func(i int) error {
+			for {
+				d, err := f.claimed()
+				if errors.Is(err, iam.ErrNoRow) {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				taken[i] = append(taken[i], d.ID)
+			}
+		}) {
+			wantErr(f, "worker", err, nil)
+		}
+		all := slices.Concat(taken...)
+		slices.Sort(all)
+		equal(f, "messages taken", len(all), messages)
+		equal(f, "messages taken, each once", len(slices.Compact(all)), messages)
+	},
+
+	"SpendingStopsAtTheLimitOfAny": func(f *fixture) {
+		now := f.clock.Now()
+		tally := func(name string, limit int) iam.Tally {
+			return iam.Tally{Name: name, Subject: "s", StartsOn: now, EndsOn: now.Add(time.Hour), Limit: limit}
+		}
+		spend := func(tallies ...iam.Tally) (refused string) {
+			f.must(func(tx iam.Tx) error {
+				found, err := tx.Spend(tallies)
+				if refused = ""; found != nil {
+					refused = found.Name
+				}
+				return err
+			})
+			return refused
+		}
+		wide, narrow := tally("wide", 3), tally("narrow", 1)
+		equal(f, "nothing to spend", spend(), "")
+		equal(f, "the first", spend(wide, narrow), "")
+		for range 5 {
+			equal(f, "spent", spend(wide, narrow), "narrow")
+		}
+		other := narrow
+		other.Subject = "other"
+		equal(f, "of somebody else, which the refusals left", spend(wide, other), "")
+		equal(f, "the last of the wide one", spend(wide), "")
+		equal(f, "no more of it", spend(wide), "wide")
+		f.clock.advance(2 * time.Hour)
+		later := narrow
+		later.StartsOn, later.EndsOn = now.Add(2*time.Hour), now.Add(3*time.Hour)
+		equal(f, "in the next stretch", spend(later), "")
+	},
+
+	// KF-61: of any number of racing transactions no more pass than the limit.
+	"RacingSpendersStayWithinTheLimit": func(f *fixture) {
+		const racers, limit = 24, 7
+		now := f.clock.Now()
+		full := errors.New("full")
+		tally := iam.Tally{Name: "t", Subject: "s", StartsOn: now, EndsOn: now.Add(time.Hour), Limit: limit}
+		won, refused := f.countErrs(parallel(racers, func(int) error {
+			return f.update(func(tx iam.Tx) error {
+				found, err := tx.Spend([]iam.Tally{tally})
+				if err == nil && found != nil {
+					return full
+				}
+				return err
+			})
+		}), full)
+		equal(f, "won, refused", [2]int{won, refused}, [2]int{limit, racers - limit})
+	},
+
+	"ASuppressionIsOfAnAccountOrOfAll": func(f *fixture) {
+		a, b := f.account("A"), f.account("B")
+		m := f.invite(a, "u+tag@example.com")
+		f.queue(f.message(m))
+		suppress := func(account iam.ID) {
+			s := iam.Suppression{Mailbox: "u@example.com", AccountID: account, CreatedOn: f.clock.Now()}
+			entry := f.entry(iam.Suppress, "", "")
+			f.must(func(tx iam.Tx) error { return tx.Suppress(s, entry) })
+		}
+		suppressed := func() bool {
+			d, err := f.due()
+			wantErr(f, "DueDelivery", err, nil)
+			return d.Suppressed
+		}
+		lift := func(account iam.ID) error {
+			entry := f.entry(iam.Unsuppress, "", "")
+			return f.update(func(tx iam.Tx) error {
+				return tx.Unsuppress(iam.Suppression{Mailbox: "u@example.com", AccountID: account}, entry)
+			})
+		}
+		suppress(b.ID)
+		equal(f, "by another account", suppressed(), false)
+		suppress(a.ID)
+		suppress(a.ID)
+		equal(f, "by the account", suppressed(), true)
+		wantErr(f, "lift", lift(a.ID), nil)
+		equal(f, "lifted", suppressed(), false)
+		wantErr(f, "lift again", lift(a.ID), iam.ErrNoRow)
+		suppress("")
+		equal(f, "of all", suppressed(), true)
+		list, err := f.store.Suppressions(f.ctx(), iam.PageRequest{Number: 1, Size: 10})
+		wantErr(f, "Suppressions", err, nil)
+		equal(f, "Suppressions", list, []iam.Suppression{
+			{Mailbox: "u@example.com", CreatedOn: f.clock.Now()}, {Mailbox: "u@example.com", AccountID: b.ID, CreatedOn: f.clock.Now()},
+		})
+	},
+}
