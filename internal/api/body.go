@@ -27,7 +27,13 @@ type fields struct {
 type problem struct{ err error }
 
 // body reads the request's body, which must be a JSON object.
-func (x *exchange) body() (*fields, error) {
+func (x *exchange) body() (*fields, error) { return x.read(false) }
+
+// optionalBody does the same where everything in it may be left out: so may the
+// body be.
+func (x *exchange) optionalBody() (*fields, error) { return x.read(true) }
+
+func (x *exchange) read(optional bool) (*fields, error) {
 	tooLarge := bodyRefused(http.StatusRequestEntityTooLarge, "the body is longer than "+strconv.Itoa(MaxBody)+" bytes")
 	if x.r.ContentLength > MaxBody {
 		return nil, tooLarge
@@ -42,6 +48,9 @@ func (x *exchange) body() (*fields, error) {
 		return nil, badBody("", "the body ended early")
 	case len(data) > 0 && !isJSON(x.r.Header):
 		return nil, bodyRefused(http.StatusUnsupportedMediaType, "the body must be declared as Content-Type: application/json, in UTF-8")
+	}
+	if optional && len(data) == 0 {
+		return &fields{problem: &problem{}}, nil
 	}
 	value, err := parseJSON(data)
 	if err != nil {

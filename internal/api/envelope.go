@@ -116,7 +116,7 @@ func (x *exchange) fail(err error) {
 	}
 	if f.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(f.retryAfter))
-		header.Set("X-Should-Retry", strconv.FormatBool(!f.undecided || x.repeatable || methodOf(x.r) == http.MethodGet))
+		header.Set("X-Should-Retry", strconv.FormatBool(!f.noRetry && (!f.undecided || x.repeatable || methodOf(x.r) == http.MethodGet)))
 	}
 	x.trace.Code, x.trace.Cause = f.notice.Code, f.cause
 	x.sendJSON(f.status, answer{}, []notice{f.notice})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"hither/internal/auth"
 	"hither/internal/iam"
@@ -12,11 +13,12 @@ import (
 
 // Codes of the wire that are not a kind of iam's or a fault of auth's.
 const (
-	codeInvalid    = 1001  // a field or parameter that will not do
-	codeBadBody    = 1002  // not JSON, of the wrong type, too large, of another media type
-	codeNoRoute    = 7000  // unknown path
-	codeNoMethod   = 7001  // known path, other method
-	codeNoObject   = 7003  // unknown or malformed id on the way
+	codeInvalid    = 1001 // a field or parameter that will not do
+	codeBadBody    = 1002 // not JSON, of the wrong type, too large, of another media type
+	codeNoRoute    = 7000 // unknown path
+	codeNoMethod   = 7001 // known path, other method
+	codeNoObject   = 7003 // unknown or malformed id on the way
+	codeTooMany    = 10429
 	codeBroken     = 10500 // ours, as 10429 is the wire's: 10000 + status
 	codeOverloaded = 10503
 )
@@ -27,6 +29,7 @@ type failure struct {
 	notice     notice
 	challenge  bool  // a 401 names the scheme
 	retryAfter int   // seconds; 0 says nothing
+	noRetry    bool  // whoever asks may come back then; no program by itself
 	undecided  bool  // a write that was begun may still take place
 	cause      error // for the log
 }
@@ -57,8 +60,9 @@ func failureOf(err error, path string) *failure {
 }
 
 // statusAndCode is the table of the wire: every kind of refusal, exhaustively.
-// Clients retry 408, 409, 429 and 5xx, so no business refusal is one of these;
-// a Conflict is none, since the same request may just be sent again.
+// Clients retry 408, 409, 429 and 5xx, so no business refusal is one of these
+// but a spent budget, which tells them not to; a Conflict is none, since the same
+// request may just be sent again.
 func statusAndCode(kind iam.Kind) (status, code int) {
 	switch kind {
 	case iam.Invalid:
@@ -87,12 +91,22 @@ func statusAndCode(kind iam.Kind) (status, code int) {
 		return http.StatusForbidden, 1209
 	case iam.LastSuperAdmin:
 		return http.StatusBadRequest, 1210
+	case iam.BudgetSpent:
+		return http.StatusTooManyRequests, 1212
 	case iam.KeyReused:
 		return http.StatusBadRequest, 1213
 	case iam.AccountSuspended:
 		return http.StatusForbidden, 1214
 	case iam.DirectAddForbidden:
 		return http.StatusBadRequest, codeInvalid
+	case iam.InviteWithdrawn, iam.LinkReplaced:
+		return http.StatusBadRequest, 1202
+	case iam.WrongAddress:
+		return http.StatusForbidden, 1206
+	case iam.SignInFirst, iam.SignInAgain, iam.ProofRefused:
+		return http.StatusForbidden, 9109
+	case iam.TooManyAttempts:
+		return http.StatusTooManyRequests, codeTooMany
 	case iam.Conflict, iam.Unavailable:
 		return http.StatusServiceUnavailable, codeOverloaded
 	case iam.Internal:
@@ -119,6 +133,8 @@ func kindFailure(refusal *iam.Error, path string) *failure {
 		// One text whatever was looked for, and wherever it was missed: what is
 		// not there is never told from what is not yours.
 		f.notice.Message = "There is no such object, or it is not yours"
+	case iam.BudgetSpent, iam.TooManyAttempts:
+		f.retryAfter, f.noRetry = int((refusal.RetryAfter+time.Second-1)/time.Second), true
 	case iam.Forbidden:
 		f.notice.Message = "Unauthorized to access requested resource: " + refusal.Message
 	}
@@ -134,7 +150,7 @@ func credentialFailure(shown *auth.Error) *failure {
 		f.notice = notice{Code: 6003, Message: "Invalid request headers", Chain: headerChain(shown.Headers)}
 	case auth.UnknownPair:
 		f.status, f.notice = http.StatusForbidden, notice{Code: 9103, Message: "Unknown X-Auth-Key or X-Auth-Email"}
-	case auth.InvalidToken:
+	case auth.InvalidToken, auth.InvalidSession: // the second never comes here: no route reads cookies
 		f.status, f.notice, f.challenge = http.StatusUnauthorized, notice{Code: 1000, Message: "Invalid API Token"}, true
 	}
 	return f

@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"net/http"
 	"testing"
+	"time"
 
 	"hither/internal/auth"
 	"hither/internal/iam"
@@ -36,11 +37,19 @@ func TestEveryKindHasItsCode(t *testing.T) {
 		"AlreadyInvited":     {iam.AlreadyInvited, 400, 1208},
 		"RoleCeiling":        {iam.RoleCeiling, 403, 1209},
 		"LastSuperAdmin":     {iam.LastSuperAdmin, 400, 1210},
+		"BudgetSpent":        {iam.BudgetSpent, 429, 1212},
 		"KeyReused":          {iam.KeyReused, 400, 1213},
 		"AccountSuspended":   {iam.AccountSuspended, 403, 1214},
 		"DirectAddForbidden": {iam.DirectAddForbidden, 400, 1001},
 		"Conflict":           {iam.Conflict, 503, 10503},
 		"Unavailable":        {iam.Unavailable, 503, 10503},
+		"InviteWithdrawn":    {iam.InviteWithdrawn, 400, 1202},
+		"LinkReplaced":       {iam.LinkReplaced, 400, 1202},
+		"WrongAddress":       {iam.WrongAddress, 403, 1206},
+		"SignInFirst":        {iam.SignInFirst, 403, 9109},
+		"SignInAgain":        {iam.SignInAgain, 403, 9109},
+		"ProofRefused":       {iam.ProofRefused, 403, 9109},
+		"TooManyAttempts":    {iam.TooManyAttempts, 429, 10429},
 	}
 	names := kinds(t)
 	if len(names) != len(want) {
@@ -109,6 +118,7 @@ func TestFailureOf(t *testing.T) {
 		{"canceled", fmt.Errorf("wait: %w", context.Canceled), 503, 10503, undecided(nil).notice.Message, ""},
 		{"too late", context.DeadlineExceeded, 503, 10503, undecided(nil).notice.Message, ""},
 		{"in doubt", &iam.Error{Kind: iam.Unavailable, Undecided: true}, 503, 10503, undecided(nil).notice.Message, ""},
+		{"a budget", &iam.Error{Kind: iam.BudgetSpent, Message: "spent", RetryAfter: time.Hour}, 429, 1212, "spent", ""},
 		{"no credentials", &auth.Error{Fault: auth.Missing}, 400, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers", ""},
 		{"malformed credentials", &auth.Error{Fault: auth.Malformed, Headers: []string{auth.KeyHeader}}, 400, 6003, "Invalid request headers", ""},
 		{"two users", &auth.Error{Fault: auth.Mixed}, 400, 6003, "Invalid request headers", ""},
@@ -127,14 +137,16 @@ func TestFailureOf(t *testing.T) {
 				t.Errorf("%v:\n got %d, %d %q at %q\nwant %d, %d %q at %q", test.err,
 					f.status, f.notice.Code, f.notice.Message, pointer, test.status, test.code, test.message, test.pointer)
 			}
-			if retries := f.retryAfter > 0; retries != (f.status == http.StatusServiceUnavailable) {
+			spent := f.notice.Code == 1212
+			if retries := f.retryAfter > 0; retries != (f.status == http.StatusServiceUnavailable || spent) {
 				t.Errorf("%v: retry after %d with status %d", test.err, f.retryAfter, f.status)
 			}
 			if f.status >= 500 && !errors.Is(f.cause, test.err) {
 				t.Errorf("%v: the log gets %v", test.err, f.cause)
 			}
-			// Clients retry these by themselves; a refusal would be sent again and again.
-			if f.status == http.StatusRequestTimeout || f.status == http.StatusConflict || f.status == http.StatusTooManyRequests {
+			// Clients retry these by themselves; a refusal would be sent again and again,
+			// were they not told otherwise.
+			if f.status == http.StatusRequestTimeout || f.status == http.StatusConflict || f.status == http.StatusTooManyRequests && !f.noRetry {
 				t.Errorf("%v: status %d is retried by clients", test.err, f.status)
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,8 +91,12 @@ func FuzzBody(f *testing.F) {
 		r.Header = who.headers()
 		r.Header.Set("Content-Type", "application/json")
 		got := ask(t, r)
-		// What encoding/json doesn't take is not taken.
-		if !json.Valid([]byte(body)) && got.status < 400 {
+		// What encoding/json doesn't take is not taken, but for no body at all where
+		// everything in it may be left out.
+		optional := body == "" && slices.ContainsFunc([]string{"/resend", "/renew", "/confirm"}, func(end string) bool {
+			return strings.HasSuffix(route.Pattern, end)
+		})
+		if !json.Valid([]byte(body)) && !optional && got.status < 400 {
 			t.Fatalf("%s %s: %q was taken: %s", route.Method, target, body, got.body)
 		}
 	})
@@ -215,7 +220,7 @@ func FuzzQuery(f *testing.F) {
 	for i, query := range []string{
 		"", "page=1&per_page=20", "page=99999999999999999999", "page=-1", "per_page=0x10", "order=user.email&direction=desc", "direction=up",
 		"status=pending&status=accepted", "email=a%40b.c", "name=%00", "name=%ff", "account.name=A&name=B", "match=any&name=A&status=member", "a;b", "%zz", "&&==",
-		"per_page=100", "status=&order=", "page=1&page=1", "order=id;drop table users",
+		"per_page=100", "status=&order=", "page=1&page=1", "order=id;drop table users", "asked=true", "asked=1",
 	} {
 		f.Add(uint8(i), query)
 	}

@@ -220,13 +220,16 @@ func TestKeysAreApart(t *testing.T) {
 func TestMalformedKeys(t *testing.T) {
 	t.Parallel()
 	w := staffed(t)
+	w.load(t, iam.Dataset{Accounts: []iam.ImportAccount{account(tenantB, "B")}, Memberships: []iam.ImportMembership{
+		asked(pendA, tenantA, "third@example.com", boss, minimal), asked(pendB, tenantB, boss, "", minimal),
+	}})
 	posts := 0
 	for _, route := range api.Routes() {
 		if route.Method != http.MethodPost {
 			continue
 		}
 		posts++
-		c := cell{route: route, account: tenantA, ownIn: tenantA, role: minimal}
+		c := cell{route: route, account: tenantA, invite: pendA, ownIn: tenantA, own: pendB, role: minimal}
 		before := w.auditRows(t)
 		for name, keys := range map[string][]string{
 			"empty": {""}, "too long": {strings.Repeat("k", 256)}, "a tab": {"a\tb"}, "not printable": {"a\x01"}, "not ASCII": {"schlüssel"},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"time"
 
 	"hither/internal/iam"
@@ -80,6 +81,29 @@ func answerInvite(x *exchange) (answer, error) {
 		return answer{}, err
 	}
 	return one(x.invite(invitation)), nil
+}
+
+func remindOfInvite(x *exchange) (answer, error) {
+	body, err := x.body()
+	if err != nil {
+		return answer{}, err
+	}
+	reminder := iam.Reminder{On: body.time("remind_on")}
+	if days := body.number("in_days", slices.Max(iam.ReminderDays())); days != nil {
+		reminder.InDays = *days
+	}
+	if err := body.err(); err != nil {
+		return answer{}, err
+	}
+	key, err := x.once(body)
+	if err != nil {
+		return answer{}, err
+	}
+	made, err := x.Service.RemindLater(x.r.Context(), x.actor, x.id("invite_id"), reminder, key)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{result: x.invite(made.Result), replayed: made.Replayed}, nil
 }
 
 // answeredStatus reads the body of an answer: accepted or rejected.

@@ -216,6 +216,8 @@ func (c cell) body() string {
 		return `{"email":"fourth@example.com","roles":["` + string(c.role) + `"]}`
 	case "POST /organizations/{organization_id}/invites":
 		return `{"invited_member_email":"fourth@example.com","roles":[{"id":"` + string(c.role) + `"}]}`
+	case "POST /user/invites/{invite_id}/remind":
+		return `{"in_days":1}`
 	case "PUT /accounts/{account_id}/members/{member_id}", "PATCH /organizations/{organization_id}/invites/{invite_id}":
 		return `{"roles":["` + string(c.role) + `"]}`
 	}

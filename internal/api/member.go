@@ -93,8 +93,12 @@ func addMember(x *exchange) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	return x.memberMade(made), nil
+}
+
+func (x *exchange) memberMade(made iam.Replayable[iam.Invited]) answer {
 	invited := made.Result
-	return answer{result: x.memberAt(invited.Member, invited.At), messages: remark(invited), replayed: made.Replayed}, nil
+	return answer{result: x.memberAt(invited.Member, invited.At), messages: remark(invited), replayed: made.Replayed}
 }
 
 // remark says what there is to say about an invitation beside that it stands.
@@ -142,4 +146,12 @@ func changeMember(x *exchange) (answer, error) {
 func removeMember(x *exchange) (answer, error) {
 	id := x.id("member_id")
 	return one(onlyID{id}), x.Service.RemoveMember(x.r.Context(), x.actor, x.id("account_id"), id, false)
+}
+
+func resendMember(x *exchange) (answer, error) {
+	made, err := x.resent(x.Service.Resend, x.id("account_id"), x.id("member_id"))
+	if err != nil {
+		return answer{}, err
+	}
+	return x.memberMade(made), nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -109,7 +110,8 @@ func leaveOrganization(x *exchange) (answer, error) {
 type organizationInvite struct {
 	invite[roleInfo[[]string]]
 
-	NeedsConfirmation *bool `json:"needs_confirmation,omitempty"` // while it is pending
+	NeedsConfirmation *bool   `json:"needs_confirmation,omitempty"` // while it is pending
+	AskedOn           *moment `json:"asked_on,omitempty"`           // while somebody waits for a new link
 }
 
 func organizationInviteOf(m iam.Member, of iam.Account, now time.Time) organizationInvite {
@@ -122,6 +124,10 @@ func organizationInviteOf(m iam.Member, of iam.Account, now time.Time) organizat
 		needs := m.NeedsConfirmation(now)
 		out.NeedsConfirmation = &needs
 	}
+	if !m.AskedOn.IsZero() && (out.Status == iam.Pending || out.Status == iam.Expired) {
+		askedOn := moment(m.AskedOn)
+		out.AskedOn = &askedOn
+	}
 	return out
 }
 
@@ -131,6 +137,7 @@ func listOrganizationInvites(x *exchange) (answer, error) {
 		PageRequest: params.page(maxPerPage),
 		Status: iam.Status(params.choice("status",
 			string(iam.Pending), string(iam.Accepted), string(iam.Rejected), string(iam.Canceled), string(iam.Expired))),
+		Asked: params.choice("asked", "true", "false") == "true",
 	}
 	if params.err != nil {
 		return answer{}, params.err
@@ -166,11 +173,7 @@ func createOrganizationInvite(x *exchange) (answer, error) {
 	if err != nil {
 		return answer{}, inOlderForm(err)
 	}
-	invited := made.Result
-	return answer{
-		result:   organizationInviteOf(invited.Member, invited.Account, invited.At),
-		messages: remark(invited), replayed: made.Replayed,
-	}, nil
+	return organizationInviteMade(made), nil
 }
 
 // inOlderForm lets a refusal point to the field under its older name.
@@ -212,4 +215,62 @@ func changeOrganizationInvite(x *exchange) (answer, error) {
 func cancelOrganizationInvite(x *exchange) (answer, error) {
 	id := x.id("invite_id")
 	return answer{result: onlyID{id}, bare: true}, x.Service.CancelInvitation(x.r.Context(), x.actor, x.id("organization_id"), id)
+}
+
+func resendOrganizationInvite(x *exchange) (answer, error) { return x.again(x.Service.Resend) }
+
+func renewOrganizationInvite(x *exchange) (answer, error) { return x.again(x.Service.RenewInvitation) }
+
+// again is sending an invite of the path another time, in one way or another.
+func (x *exchange) again(send sending) (answer, error) {
+	made, err := x.resent(send, x.id("organization_id"), x.id("invite_id"))
+	if err != nil {
+		return answer{}, err
+	}
+	return organizationInviteMade(made), nil
+}
+
+// sending is a use case that sends an invitation another time.
+type sending func(
+	ctx context.Context, actor iam.Actor, accountID, id iam.ID, expiresOn time.Time, key iam.IdempotencyKey,
+) (iam.Replayable[iam.Invited], error)
+
+func (x *exchange) resent(send sending, accountID, id iam.ID) (iam.Replayable[iam.Invited], error) {
+	body, err := x.optionalBody()
+	if err != nil {
+		return iam.Replayable[iam.Invited]{}, err
+	}
+	expiresOn := body.time("expires_on")
+	if err := body.err(); err != nil {
+		return iam.Replayable[iam.Invited]{}, err
+	}
+	key, err := x.once(body)
+	if err != nil {
+		return iam.Replayable[iam.Invited]{}, err
+	}
+	return send(x.r.Context(), x.actor, accountID, id, expiresOn, key)
+}
+
+func confirmOrganizationInvite(x *exchange) (answer, error) {
+	body, err := x.optionalBody()
+	if err != nil {
+		return answer{}, err
+	}
+	key, err := x.once(body)
+	if err != nil {
+		return answer{}, err
+	}
+	made, err := x.Service.ConfirmInvitation(x.r.Context(), x.actor, x.id("organization_id"), x.id("invite_id"), key)
+	if err != nil {
+		return answer{}, err
+	}
+	return organizationInviteMade(made), nil
+}
+
+func organizationInviteMade(made iam.Replayable[iam.Invited]) answer {
+	invited := made.Result
+	return answer{
+		result:   organizationInviteOf(invited.Member, invited.Account, invited.At),
+		messages: remark(invited), replayed: made.Replayed,
+	}
 }

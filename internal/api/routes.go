@@ -52,6 +52,7 @@ func table() []Route {
 		{get, "/user/invites", User, listInvites},
 		{get, "/user/invites/{invite_id}", User, readInvite},
 		{patch, "/user/invites/{invite_id}", User, answerInvite},
+		{post, "/user/invites/{invite_id}/remind", User, remindOfInvite},
 
 		{get, "/memberships", User, listMemberships},
 		{get, "/memberships/{membership_id}", User, readMembership},
@@ -69,6 +70,7 @@ func table() []Route {
 		{get, "/accounts/{account_id}/members/{member_id}", MembersRead, readMember},
 		{put, "/accounts/{account_id}/members/{member_id}", MembersEdit, changeMember},
 		{del, "/accounts/{account_id}/members/{member_id}", MembersEdit, removeMember},
+		{post, "/accounts/{account_id}/members/{member_id}/resend", MembersEdit, resendMember},
 		{get, "/accounts/{account_id}/roles", Member, listRoles},
 		{get, "/accounts/{account_id}/roles/{role_id}", Member, readRole},
 
@@ -81,6 +83,9 @@ func table() []Route {
 		{get, "/organizations/{organization_id}/invites/{invite_id}", MembersRead, readOrganizationInvite},
 		{patch, "/organizations/{organization_id}/invites/{invite_id}", MembersEdit, changeOrganizationInvite},
 		{del, "/organizations/{organization_id}/invites/{invite_id}", MembersEdit, cancelOrganizationInvite},
+		{post, "/organizations/{organization_id}/invites/{invite_id}/resend", MembersEdit, resendOrganizationInvite},
+		{post, "/organizations/{organization_id}/invites/{invite_id}/renew", MembersEdit, renewOrganizationInvite},
+		{post, "/organizations/{organization_id}/invites/{invite_id}/confirm", MembersEdit, confirmOrganizationInvite},
 		{get, "/organizations/{organization_id}/roles", Member, listOrganizationRoles},
 	}
 }

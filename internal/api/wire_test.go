@@ -40,8 +40,13 @@ const (
 	anID    = "4f5f0c14a2a41d5063dd301b2f829f04"
 )
 
-// oneUser is a store of principals that knows one user; err breaks it.
-type oneUser struct{ err error }
+// oneUser is a store of principals that knows one user; err breaks it. What the
+// wire never asks of one is nil.
+type oneUser struct {
+	auth.Store
+
+	err error
+}
 
 func (s oneUser) KeyPrincipal(_ context.Context, hash [32]byte) (iam.KeyPrincipal, error) {
 	if s.err == nil && hash != iam.HashSecret(aKey) {
