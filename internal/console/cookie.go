@@ -1,0 +1,52 @@
+package console
+
+import (
+	"net/http"
+	"time"
+)
+
+// The cookies. All are out of reach of scripts and are not sent along with what
+// another site posts. Over https their names bind them to this one host, so
+// that no neighbour below the same domain can set them; a browser takes such
+// names over https alone, so on loopback they are plain.
+const (
+	linkCookie    = "hither-link"    // the link that was opened, for ten minutes
+	stopCookie    = "hither-stop"    // the same, to unsubscribe
+	proofCookie   = "hither-proof"   // a link that signs in, for ten minutes
+	browserCookie = "hither-browser" // what a sign-in was asked with, for ten minutes
+	sessionCookie = "hither-session" // who is signed in
+
+	shortLife = 10 * time.Minute
+)
+
+func (c *Console) cookieName(name string) string {
+	if c.secure() {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func (c *Console) secure() bool { return c.Base.Scheme == "https" }
+
+func (x *exchange) setCookie(name, value string, life time.Duration) {
+	cookie := &http.Cookie{ //nolint:gosec // Secure wherever there is https
+		Name: x.cookieName(name), Value: value, Path: "/", MaxAge: int(life.Seconds()),
+		Secure: x.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	if value == "" {
+		cookie.MaxAge = -1
+	}
+	http.SetCookie(x.w, cookie)
+}
+
+func (x *exchange) dropCookie(name string) { x.setCookie(name, "", 0) }
+
+// cookie is the value of one, "" where there is none, or several: two of one
+// name are somebody's trick.
+func (x *exchange) cookie(name string) string {
+	found := x.r.CookiesNamed(x.cookieName(name))
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0].Value
+}

@@ -1,0 +1,64 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+
+	"hither/internal/auth"
+	"hither/internal/iam"
+)
+
+// identify finds out who is signed in. A session that stands for nobody any
+// more is none: the pages are then those of a visitor.
+func (x *exchange) identify(ctx context.Context) error {
+	secret := x.cookie(sessionCookie)
+	if secret == "" {
+		return nil
+	}
+	actor, _, err := x.Sessions.Session(ctx, secret)
+	if _, over := errors.AsType[*auth.Error](err); over {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	x.actor = actor
+	x.actor.RemoteAddr, x.actor.RequestID = remoteHost(x.r.RemoteAddr), x.requestID
+	return nil
+}
+
+func (x *exchange) signedIn() bool { return x.actor.Kind == iam.ByUser }
+
+// visitor is what is noted of the browser, whoever uses it.
+func (x *exchange) visitor() iam.Visitor {
+	return iam.Visitor{
+		RemoteAddr: remoteHost(x.r.RemoteAddr), RequestID: x.requestID, Agent: x.r.UserAgent(), Session: x.actor.CredentialID,
+	}
+}
+
+// whoever is who is signed in, or else the visitor.
+func (x *exchange) whoever() iam.Actor {
+	if x.signedIn() {
+		return x.actor
+	}
+	return x.visitor().Actor()
+}
+
+func (x *exchange) beginSession(begun iam.SignedIn) {
+	x.setCookie(sessionCookie, begun.Secret, begun.Session.ExpiresOn.Sub(x.Now()))
+}
+
+// leadToSignIn leads to the sign-in, and from there to a page of ours.
+func (x *exchange) leadToSignIn(next string) {
+	x.to("/sign-in?" + url.Values{"next": {x.next(next)}}.Encode())
+}
+
+// remoteHost is the address of the peer without its port.
+func remoteHost(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
+}

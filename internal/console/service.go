@@ -1,0 +1,38 @@
+package console
+
+import (
+	"context"
+
+	"hither/internal/iam"
+)
+
+// Service are the use cases that pages call; iam.Service has them.
+type Service interface {
+	LinkInvitation(ctx context.Context, id iam.ID) (iam.LinkedInvitation, error)
+	AnswerByLink(ctx context.Context, actor iam.Actor, visitor iam.Visitor, link iam.InvitationLink, answer iam.Status) (iam.LinkAnswer, error)
+	DeclineByLink(ctx context.Context, actor iam.Actor, visitor iam.Visitor, link iam.InvitationLink, reason string) (iam.LinkAnswer, error)
+	AskForLink(ctx context.Context, holder iam.LinkHolder) error
+	RemindHolder(ctx context.Context, holder iam.LinkHolder, reminder iam.Reminder) (iam.Invitation, error)
+	SuppressRecipient(ctx context.Context, holder iam.Actor, membershipID iam.ID, anyone bool) error
+
+	Invitation(ctx context.Context, actor iam.Actor, id iam.ID) (iam.Invitation, error)
+	Invitations(ctx context.Context, actor iam.Actor, statuses []iam.Status) ([]iam.Invitation, error)
+	AnswerInvitation(ctx context.Context, actor iam.Actor, id iam.ID, answer iam.Status) (iam.Invitation, error)
+	DeclineInvitation(ctx context.Context, actor iam.Actor, id iam.ID, reason string) (iam.Invitation, error)
+	Memberships(ctx context.Context, actor iam.Actor, query iam.MembershipQuery) (iam.Page[iam.Invitation], error)
+
+	AskSignIn(ctx context.Context, visitor iam.Visitor, email string) (iam.Asked, error)
+	SignIn(ctx context.Context, visitor iam.Visitor, proof iam.Proof) (iam.SignedIn, error)
+	Sessions(ctx context.Context, actor iam.Actor) ([]iam.Session, error)
+	EndSession(ctx context.Context, actor iam.Actor, id iam.ID) error
+	EndOtherSessions(ctx context.Context, actor iam.Actor) error
+
+	OwnKeys(ctx context.Context, actor iam.Actor) ([]iam.Key, error)
+	RotateOwnKey(ctx context.Context, actor iam.Actor, id iam.ID, key iam.IdempotencyKey) (iam.Replayable[iam.Key], string, error)
+}
+
+// Sessions finds out who is signed in by the secret of a session; an *auth.Error
+// where that stands for nobody. auth.Authenticator does.
+type Sessions interface {
+	Session(ctx context.Context, secret string) (iam.Actor, iam.Session, error)
+}

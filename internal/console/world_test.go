@@ -1,0 +1,223 @@
+package console
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"hither/internal/auth"
+	"hither/internal/iam"
+	"hither/internal/seal"
+)
+
+const (
+	anInvite  iam.ID = "4f5f0c14a2a41d5063dd301b2f829f04"
+	anAccount iam.ID = "5a7805061c76ada191ed06f989cc3dac"
+	aUser     iam.ID = "7c5dae5552338874e5053f2534d2767a"
+	aSession  iam.ID = "0193f5e0a1b27c3d8e4f5a6b7c8d9e0f"
+
+	invited  = "john.appleseed@example.com"
+	stranger = "somebody.else@example.org"
+	aSecret  = "session-secret"
+)
+
+func noon() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
+
+// world is a Service of one invitation, and what a test wants it to answer.
+type world struct {
+	linked  iam.LinkedInvitation
+	user    *iam.User // who is signed in by the session cookie
+	refusal error     // what every write is refused with
+	letters []Letter
+	key     string // of the mailbox
+	calls   []string
+}
+
+func newWorld() *world {
+	role, _ := iam.BuiltinRole(iam.SuperAdministrator)
+	for _, r := range iam.BuiltinRoles() {
+		if r.Name == "Administrator" {
+			role = r
+		}
+	}
+	return &world{linked: iam.LinkedInvitation{
+		Invitation: iam.Invitation{
+			Membership: iam.Membership{
+				ID: anInvite, AccountID: anAccount, Email: invited, Status: iam.Pending, Roles: []iam.Role{role}, Invited: true,
+				InvitedBy: "jane@example.com", InvitedOn: noon().Add(-24 * time.Hour), ExpiresOn: noon().Add(6*24*time.Hour + 8*time.Hour),
+			},
+			Account: iam.Account{ID: anAccount, Name: "Example, Inc."},
+		},
+		Link: iam.Link{Generation: 1},
+	}}
+}
+
+func (w *world) LinkInvitation(context.Context, iam.ID) (iam.LinkedInvitation, error) {
+	return w.linked, nil
+}
+
+func (w *world) AnswerByLink(_ context.Context, _ iam.Actor, _ iam.Visitor, _ iam.InvitationLink, answer iam.Status) (iam.LinkAnswer, error) {
+	return iam.LinkAnswer{SignedIn: iam.SignedIn{Secret: aSecret, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}}, w.call("answer by link: " + string(answer))
+}
+
+func (w *world) DeclineByLink(_ context.Context, _ iam.Actor, _ iam.Visitor, _ iam.InvitationLink, reason string) (iam.LinkAnswer, error) {
+	return iam.LinkAnswer{}, w.call("decline by link: " + reason)
+}
+
+func (w *world) AskForLink(context.Context, iam.LinkHolder) error { return w.call("ask") }
+
+func (w *world) RemindHolder(context.Context, iam.LinkHolder, iam.Reminder) (iam.Invitation, error) {
+	return iam.Invitation{}, w.call("remind")
+}
+
+func (w *world) SuppressRecipient(_ context.Context, _ iam.Actor, _ iam.ID, anyone bool) error {
+	if anyone {
+		return w.call("suppress anyone")
+	}
+	return w.call("suppress")
+}
+
+func (w *world) Invitation(context.Context, iam.Actor, iam.ID) (iam.Invitation, error) {
+	return w.linked.Invitation, nil
+}
+
+func (w *world) Invitations(context.Context, iam.Actor, []iam.Status) ([]iam.Invitation, error) {
+	past := w.linked.Invitation
+	past.Status, past.Account.Name = iam.Rejected, "Old Times Ltd."
+	return []iam.Invitation{w.linked.Invitation, past}, nil
+}
+
+func (w *world) AnswerInvitation(_ context.Context, _ iam.Actor, _ iam.ID, answer iam.Status) (iam.Invitation, error) {
+	return iam.Invitation{}, w.call("answer: " + string(answer))
+}
+
+func (w *world) DeclineInvitation(_ context.Context, _ iam.Actor, _ iam.ID, reason string) (iam.Invitation, error) {
+	return iam.Invitation{}, w.call("decline: " + reason)
+}
+
+func (w *world) Memberships(context.Context, iam.Actor, iam.MembershipQuery) (iam.Page[iam.Invitation], error) {
+	one, two := w.linked.Invitation, w.linked.Invitation
+	one.Account.Name, two.Account.Name = "Demo Account", "Åland Ferries"
+	return iam.Page[iam.Invitation]{Items: []iam.Invitation{one, two}}, nil
+}
+
+func (w *world) AskSignIn(context.Context, iam.Visitor, string) (iam.Asked, error) {
+	return iam.Asked{ID: anInvite, Browser: "browser"}, w.call("ask sign-in")
+}
+
+func (w *world) SignIn(context.Context, iam.Visitor, iam.Proof) (iam.SignedIn, error) {
+	return iam.SignedIn{Secret: aSecret, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}, w.call("sign in")
+}
+
+func (w *world) Sessions(context.Context, iam.Actor) ([]iam.Session, error) {
+	const firefox, phone = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile/15E148 Safari/604.1"
+	return []iam.Session{
+		{ID: aSession, Agent: firefox, RemoteAddr: "192.0.2.7", SeenOn: noon()},
+		{ID: anInvite, Agent: phone, RemoteAddr: "2001:db8::17", SeenOn: noon().Add(-30 * time.Hour)},
+		{ID: anAccount, Agent: "curl/8", RemoteAddr: "198.51.100.3", SeenOn: noon().Add(-50 * time.Hour)},
+	}, nil
+}
+
+func (w *world) EndSession(context.Context, iam.Actor, iam.ID) error { return w.call("end session") }
+func (w *world) EndOtherSessions(context.Context, iam.Actor) error   { return w.call("end others") }
+
+func (w *world) OwnKeys(context.Context, iam.Actor) ([]iam.Key, error) {
+	return []iam.Key{{ID: aSession, Name: "Deployment", CreatedOn: noon().Add(-900 * time.Hour)}, {ID: anInvite, Name: "old", Disabled: true}}, nil
+}
+
+func (w *world) RotateOwnKey(context.Context, iam.Actor, iam.ID, iam.IdempotencyKey) (iam.Replayable[iam.Key], string, error) {
+	return iam.Replayable[iam.Key]{}, "144c9defac04969c7bfad8efaa8ea194", w.call("rotate")
+}
+
+func (w *world) Session(_ context.Context, secret string) (iam.Actor, iam.Session, error) {
+	if w.user == nil || secret != aSecret {
+		return iam.Actor{}, iam.Session{}, &auth.Error{Fault: auth.InvalidSession}
+	}
+	return iam.Actor{Kind: iam.ByUser, User: *w.user, CredentialID: aSession}, iam.Session{}, nil
+}
+
+func (w *world) Letters() []Letter { return w.letters }
+func (w *world) Key() string       { return w.key }
+
+func (w *world) as(email string) *world {
+	w.user = &iam.User{ID: aUser, Email: email, Verified: true}
+	return w
+}
+
+func (w *world) call(name string) error {
+	w.calls = append(w.calls, name)
+	return w.refusal
+}
+
+// site is the pages over a world.
+type site struct {
+	*Console
+
+	world *world
+	ring  seal.Keyring
+	seen  []Seen
+}
+
+func newSite(t *testing.T, w *world, base string) *site {
+	t.Helper()
+	at, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{world: w, ring: seal.NewKeyring(noon())}
+	s.Console, err = New(Options{
+		Service: w, Sessions: w, Keys: func() seal.Keyring { return s.ring }, Base: at, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: noon,
+		RequestID: func(context.Context) string { return "01234567" },
+		Observe:   func(_ context.Context, seen Seen) { s.seen = append(s.seen, seen) },
+		LogoHosts: []string{"logos.example.com"}, Mailbox: w,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// token is the secret of a link to the world's invitation.
+func (s *site) token(purpose seal.Purpose, generation int) string {
+	return s.ring.Token(seal.Link{Purpose: purpose, ID: anInvite, Generation: generation})
+}
+
+// request is one of a browser that came by a mailed link, with a session where
+// somebody is signed in.
+func (s *site) request(method, path, form string) *http.Request {
+	r := httptest.NewRequest(method, s.Base.String()+path, strings.NewReader(form))
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	r.AddCookie(&http.Cookie{Name: s.cookieName(linkCookie), Value: s.token(seal.MailedInvitation, 1)})
+	r.AddCookie(&http.Cookie{Name: s.cookieName(proofCookie), Value: s.token(seal.SignIn, 0)})
+	r.AddCookie(&http.Cookie{Name: s.cookieName(browserCookie), Value: url.Values{
+		"id": {string(anInvite)}, "browser": {"b"}, "email": {invited}, "next": {"/invite"},
+	}.Encode()})
+	r.AddCookie(&http.Cookie{Name: s.cookieName(mailboxCookie), Value: s.world.key})
+	if s.world.user != nil {
+		r.AddCookie(&http.Cookie{Name: s.cookieName(sessionCookie), Value: aSecret})
+	}
+	return r
+}
+
+func (s *site) do(r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+// tree is the package's folder.
+func tree(t *testing.T) fs.FS {
+	t.Helper()
+	return os.DirFS(".")
+}
