@@ -14,6 +14,7 @@ type accountCommands struct {
 	Add          accountAddCommand          `cmd:"" help:"Add an account. It is empty; add-member gives it its Super Administrator."`
 	Show         accountShowCommand         `cmd:"" help:"Show an account."`
 	Set          accountSetCommand          `cmd:"" help:"Change an account's settings and limits."`
+	Brand        accountBrandCommand        `cmd:"" help:"Show or change how the account looks on its pages and in its messages."`
 	Delete       accountDeleteCommand       `cmd:"" help:"Delete an account for good; all of its members and invitations end."`
 	Members      accountMembersCommand      `cmd:"" help:"List an account's members."`
 	AddMember    accountAddMemberCommand    `cmd:"" help:"Add a member without asking; an address that has no user gets one."`

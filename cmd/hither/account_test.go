@@ -32,6 +32,24 @@ func TestAccountCommands(t *testing.T) {
 	d.refused("there is no account", "account", "show", id)
 }
 
+func TestAccountBrand(t *testing.T) {
+	t.Parallel()
+	d, _ := newFilledDesk(t)
+	set := d.object("account", "brand", "Engines", "--name", "Engine Works", "--color", "#AA3300", "--logo", "https://logos.example.com/e.png",
+		"--locale", "de", "--json")
+	if set["brand_name"] != "Engine Works" || set["brand_color"] != "#aa3300" || set["brand_logo"] != "https://logos.example.com/e.png" || set["locale"] != "de" {
+		t.Errorf("brand: got %v", set)
+	}
+	if shown := d.object("account", "brand", "Engines", "--json"); shown["brand_name"] != "Engine Works" {
+		t.Errorf("shown: got %v", shown)
+	}
+	if set := d.object("account", "brand", "Engines", "--color", "", "--json"); set["brand_color"] != "" || set["brand_name"] != "Engine Works" {
+		t.Errorf("taken away: got %v", set)
+	}
+	d.refused("must be a color of the form #rrggbb", "account", "brand", "Engines", "--color", "red")
+	d.refused("there is no account", "account", "brand", "none")
+}
+
 func TestMemberCommands(t *testing.T) {
 	t.Parallel()
 	d, _ := newFilledDesk(t)

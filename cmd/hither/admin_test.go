@@ -27,10 +27,12 @@ func newDesk(t *testing.T) desk {
 	return desk{t, filepath.Join(t.TempDir(), "hither.db")}
 }
 
-// newFilledDesk has the database of `hither init`, and what that printed.
+// newFilledDesk has the database of `hither init`, with what that printed, and a
+// keyring, as after a first start.
 func newFilledDesk(t *testing.T) (desk, map[string]any) {
 	t.Helper()
 	d := newDesk(t)
+	d.ok("keyring", "make")
 	return d, d.object("init", "--email", "ada@example.com", "--account", "Engines", "--json")
 }
 

@@ -14,6 +14,7 @@ import (
 // backupCommand is `hither backup`.
 type backupCommand struct {
 	admin
+	keyringSetting
 	File string `arg:"" help:"Where the copy goes, a name that is not taken yet."`
 }
 
@@ -28,16 +29,22 @@ and to go back to it, with hither stopped, into a database that is empty:
   pg_restore --exit-on-error --single-transaction --no-owner --dbname=URL FILE
 
 URL goes without its password, since others can see command lines: PGPASSWORD or
-a passfile has it`
+a passfile has it. The instance keys are not in it: keep a copy of the keyring,
+apart from the dumps`
 
 // Run copies the database as it is, in the schema that it has: a backup is due
 // before an upgrade, so nothing is migrated.
-func (c *backupCommand) Run(ctx context.Context, s streams) error {
-	if err := (place{file: c.Data, url: c.Database}).check(); err != nil {
+func (c *backupCommand) Run(ctx context.Context, s streams, env *environment) error {
+	from := place{file: c.Data, url: c.Database}
+	if err := from.check(); err != nil {
 		return err
 	}
 	if c.Database != "" {
 		return errors.New(postgresBackup)
+	}
+	keys, err := c.keys(from, env)
+	if err != nil {
+		return err
 	}
 	if err := c.exists(); err != nil {
 		return err
@@ -49,10 +56,10 @@ func (c *backupCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return fmt.Errorf("nothing was backed up: %w", err)
 	}
-	return c.report(s, copied, clock.Now().Sub(began))
+	return c.report(s, copied, keys, clock.Now().Sub(began))
 }
 
-func (c *backupCommand) report(s streams, copied store.Copied, took time.Duration) error {
+func (c *backupCommand) report(s streams, copied store.Copied, keys keyPlace, took time.Duration) error {
 	if c.JSON {
 		return writeJSON(s.out, record{
 			{"file", c.File},
@@ -62,6 +69,7 @@ func (c *backupCommand) report(s streams, copied store.Copied, took time.Duratio
 			{"accounts", copied.Accounts},
 			{"memberships", copied.Memberships},
 			{"audit", copied.Audit},
+			{"keyring", keys.String()},
 			{"milliseconds", took.Milliseconds()},
 		})
 	}
@@ -79,9 +87,13 @@ no -wal and -shm, mv says so; that is fine.)
   mkdir %[10]s
   mv %[11]s %[12]s %[13]s %[10]s/
   cp %[1]s %[11]s && chmod 600 %[11]s
+
+The instance keys, %[14]s, are not in the copy: without them the links
+that were sent are dead and what is sealed stays so. Keep a copy of them too,
+apart from this one: who has both has everything.
 `, quoted(c.File), c.Data, size(copied.Bytes), took.Round(time.Millisecond), copied.Schema,
 		copied.Users, copied.Accounts, copied.Memberships, copied.Audit,
-		quoted(c.Data+".aside"), quoted(c.Data), quoted(c.Data+"-wal"), quoted(c.Data+"-shm"))
+		quoted(c.Data+".aside"), quoted(c.Data), quoted(c.Data+"-wal"), quoted(c.Data+"-shm"), keys)
 	return wrote(err)
 }
 

@@ -12,7 +12,7 @@ func TestBackup(t *testing.T) {
 	d, _ := newFilledDesk(t)
 	target := filepath.Join(t.TempDir(), "the copy.db")
 	text := d.ok("backup", target)
-	for _, want := range []string{"users        1\n", "memberships  1\n", "schema 1", "cp '" + target + "' " + d.data} {
+	for _, want := range []string{"users        1\n", "memberships  1\n", "schema 1", "cp '" + target + "' " + d.data, d.data + ".keys, are not in the copy"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("hither backup: got %s, want %q in it", text, want)
 		}
@@ -23,7 +23,7 @@ func TestBackup(t *testing.T) {
 	}
 	d.refused("overwrites nothing; give another name", "backup", target)
 	said := d.object("backup", target+"2", "--json")
-	if info, err := os.Stat(target + "2"); err != nil || said["bytes"] != float64(info.Size()) || said["users"] != 1.0 {
+	if info, err := os.Stat(target + "2"); err != nil || said["bytes"] != float64(info.Size()) || said["users"] != 1.0 || said["keyring"] != d.data+".keys" {
 		t.Errorf("hither backup --json: got %v for %v, %v", said, info, err)
 	}
 }

@@ -23,6 +23,9 @@ A setting is a flag, ` + "`--listen HOST:PORT`" + ` or ` + "`--listen=HOST:PORT`
 sets it too; the flag wins over the variable, the variable over the default, and an empty variable is none. Times are
 written like ` + "`500ms`, `20s` or `1m30s`" + `. There is no configuration file.
 
+` + "`HITHER_KEY`" + ` alone has no flag, since others can see command lines: it holds the instance keys themselves, the text of a
+keyring file, its lines or these separated by ` + "`;`" + `. Where it is set, no keyring file is read or made.
+
 The operator's commands work on the database that ` + "`--data FILE` (`HITHER_DATA`, `./hither.db`)" + ` names, or
 the one of ` + "`--database URL` (`HITHER_DATABASE`)" + `, beside a running server or without one, and print JSON with ` + "`--json`" + `.
 What they change is in force at the server's next request.

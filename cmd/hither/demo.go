@@ -59,11 +59,29 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return inFile("--seed", c.Seed, err) // the examples are known to be right
 	}
 
-	text := welcome{base: baseURL("http", c.Listen, public), listen: c.Listen, seed: c.Seed, rows: rows, drawn: drawn}
+	base := baseURL("http", c.Listen, public)
+	post := newDemoMail(base, loopback(public))
+	db.service = post.service(db.service)
+	options := c.options(logger, public)
+	if options.Pages, err = post.pages(); err != nil {
+		return err
+	}
+	front, err := newServer(db, options)
+	if err != nil {
+		return err
+	}
+	courier, err := post.courier(front.Options)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, startDelivering(ctx, db, courier, front.Options))
+	defer startSweeping(ctx, db, logger)()
+
+	text := welcome{base: base, listen: c.Listen, seed: c.Seed, rows: rows, drawn: drawn, mailKey: post.key}
 	if err := text.print(s.out); err != nil {
 		return err
 	}
-	if err := newServer(db, c.options(logger, public)).Run(ctx, public, nil); err != nil {
+	if err := front.Run(ctx, public, nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(s.out, "\nStopped. The demo's database is gone.")

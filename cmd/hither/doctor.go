@@ -11,8 +11,8 @@ import (
 	"hither/internal/clock"
 )
 
-// doctorCommand is `hither doctor`. It takes what `hither serve` takes, so that
-// it looks at what that would be started with.
+// doctorCommand is `hither doctor`. It takes what `hither serve` takes, and how
+// mail leaves, so that it looks at what that would be started with.
 type doctorCommand struct {
 	serveCommand
 	Deep bool `help:"Hold every index to its table too, however long it takes."`
@@ -62,15 +62,17 @@ func (c *doctorCommand) Run(ctx context.Context, s streams, env *environment, pa
 		return err
 	}
 	d := &doctor{settings: c, now: clock.Now()}
-	d.variables(env.names, known(parser.Model.Node))
+	d.variables(env.names, append(known(parser.Model.Node), keyVariable))
 	facts, readable := d.database(ctx)
 	if readable {
 		d.people(facts)
 		d.times(facts.Newest)
 	}
+	d.keyring(env, facts.Users > 0)
 	d.roleFile(facts, readable)
 	d.certificate()
 	d.addresses(ctx)
+	d.mail(ctx)
 	if err := d.print(s); err != nil {
 		return err
 	}

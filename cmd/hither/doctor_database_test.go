@@ -96,8 +96,10 @@ func TestDoctorFindsUngovernedAccounts(t *testing.T) {
 	d.finds(checkFail, "accounts", `"Engines" (`+id+`) has no active Super Administrator`, "hither account add-member "+id, nil)
 	var many []string
 	for i := range 11 {
-		many = append(many, fmt.Sprintf(`INSERT INTO accounts SELECT printf('%%032d', %d), name, type, enforce_twofactor, abuse_contact_email,
-			invite_lifetime, member_limit, suspended, 1, created_on, 0 FROM accounts WHERE id = '%s'`, i, id))
+		many = append(many, fmt.Sprintf(`INSERT INTO accounts (id, name, type, enforce_twofactor, abuse_contact_email, invite_lifetime,
+			member_limit, suspended, needs_super_admin, created_on)
+			SELECT printf('%%032d', %d), name, type, enforce_twofactor, abuse_contact_email, invite_lifetime, member_limit, suspended, 1,
+			created_on FROM accounts WHERE id = '%s'`, i, id))
 	}
 	d.sql(many...)
 	d.finds(checkFail, "accounts", "2 more", "hither account list", nil)

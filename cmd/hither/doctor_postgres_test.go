@@ -15,10 +15,11 @@ import (
 func TestDoctorOfPostgres(t *testing.T) {
 	t.Parallel()
 	good := postgres.Start(t, postgres.Options{}).Create(t, "hither")
+	environ := []string{keyVariable + "=" + testKeyring}
 	hither := func(want int, args ...string) string {
 		t.Helper()
 		var out, messages strings.Builder
-		if code := run(t.Context(), args, nil, strings.NewReader(""), &out, &messages); code != want {
+		if code := run(t.Context(), args, environ, strings.NewReader(""), &out, &messages); code != want {
 			t.Fatalf("hither %q: got exit code %d, want %d\n%s%s", args, code, want, out.String(), messages.String())
 		}
 		return out.String()
@@ -40,12 +41,14 @@ func TestDoctorOfPostgres(t *testing.T) {
 	expect(doctor(exitFailure, good), `fail  database +hither was never set up`)
 	setUp(good)
 	out := doctor(exitOK, good)
-	for _, line := range []string{`ok +database +postgres://127\.0\.0\.1`, `ok +schema`, `ok +durability +PostgreSQL 1`, `ok +connection`, `ok +users +1`, `ok +clock `} {
+	for _, line := range []string{`ok +database +postgres://127\.0\.0\.1`, `ok +schema`, `ok +durability +PostgreSQL 1`, `ok +connection`, `ok +users +1`, `ok +clock `, `ok +keyring +HITHER_KEY: 1 key`} {
 		expect(out, line)
 	}
 	if strings.Contains(out, "warn") || strings.Contains(out, good) {
 		t.Errorf("hither doctor: got\n%swant no warning, and nothing of the password", out)
 	}
+	environ = nil
+	expect(doctor(exitFailure, good), `fail  keyring +the nodes of a PostgreSQL database need the same`)
 
 	careless := postgres.Start(t, postgres.Options{Settings: map[string]string{"fsync": "off"}}).Create(t, "hither")
 	setUp(careless)

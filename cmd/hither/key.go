@@ -121,7 +121,7 @@ type keyDisableCommand struct {
 func (c *keyDisableCommand) Run(ctx context.Context, s streams) error {
 	return c.run(ctx, s, func(s session) error {
 		if err := s.service.DisableKey(ctx, s.actor, iam.ID(c.Key)); err != nil {
-			return hint(err, iam.NotFound, "there is no key %q; `hither key list USER` shows a user's", c.Key)
+			return hint(err, "there is no key %q; `hither key list USER` shows a user's", c.Key)
 		}
 		if s.json {
 			return writeJSON(s.out, record{{"id", iam.ID(c.Key)}, {"disabled", true}})
@@ -130,9 +130,9 @@ func (c *keyDisableCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// hint replaces a refusal of a kind by words that lead on.
-func hint(err error, kind iam.Kind, format string, args ...any) error {
-	if iam.KindOf(err) == kind {
+// hint replaces the refusal of what is not there by words that lead on.
+func hint(err error, format string, args ...any) error {
+	if iam.KindOf(err) == iam.NotFound {
 		return fmt.Errorf(format, args...)
 	}
 	return err

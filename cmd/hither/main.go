@@ -20,14 +20,17 @@ import (
 type cli struct {
 	Help helpFlag `help:"Show what a command does and takes." short:"h"`
 
-	Serve   serveCommand    `cmd:"" help:"Serve the API."`
+	Serve   serveCommand    `cmd:"" help:"Serve the API and the pages."`
 	Demo    demoCommand     `cmd:"" help:"Serve a throw-away database that holds the examples of the public reference."`
 	Init    initCommand     `cmd:"" help:"Make the first user, its account and an operator token in a fresh database."`
 	User    userCommands    `cmd:"" help:"Users: list, add, show, set, disable, enable."`
-	Account accountCommands `cmd:"" help:"Accounts and their members: list, add, show, set, delete, members, add-member, remove-member."`
+	Account accountCommands `cmd:"" help:"Accounts and their members: list, add, show, set, brand, delete, members, add-member, remove-member."`
 	Key     keyCommands     `cmd:"" help:"API keys of users: list, add, rotate, disable."`
 	Token   tokenCommands   `cmd:"" help:"Bearer tokens of users and of the operator: list, add, rotate, revoke."`
 	Role    roleCommands    `cmd:"" help:"Roles beside the built-in ones: list, add, drop."`
+	Keyring keyringCommands `cmd:"" help:"Instance keys, of which links are made: show, make, rotate, drop."`
+	Mail    mailCommands    `cmd:"" help:"Mail: preview every message, test the way that it takes."`
+	Outbox  outboxCommands  `cmd:"" help:"Messages and who gets them: list, retry, drop, silent, lift."`
 	Import  importCommand   `cmd:"" help:"Import users, accounts, roles, memberships and tokens from a file, all or nothing."`
 	Backup  backupCommand   `cmd:"" help:"Copy the database to a new file, consistently, while a server works on it."`
 	Doctor  doctorCommand   `cmd:"" help:"Check the settings, the database, the machine and the clock, say what to do, and change nothing."`

@@ -15,19 +15,26 @@ import (
 	"hither/internal/clock"
 	"hither/internal/dataset"
 	"hither/internal/iam"
+	"hither/internal/seal"
 	"hither/internal/server"
+	"hither/internal/sweep"
 )
 
 // serveCommand is `hither serve`, and with it the whole configuration.
 type serveCommand struct {
 	database
-	Listen          string        `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API is served." placeholder:"HOST:PORT"`
+	keyringSetting
+	deliverySettings
+	pagesSetting
+	Listen          string        `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API and the pages are served." placeholder:"HOST:PORT"`
 	TLSCert         string        `env:"HITHER_TLS_CERT" help:"Serve HTTPS with this certificate and its chain, in PEM. Goes with --tls-key." name:"tls-cert" placeholder:"FILE"`
 	TLSKey          string        `env:"HITHER_TLS_KEY" help:"The certificate's private key, in PEM. Goes with --tls-cert." name:"tls-key" placeholder:"FILE"`
 	Roles           string        `env:"HITHER_ROLES" help:"Define exactly the roles of this file beside the built-in ones. Unless given, those of the last time stay." placeholder:"FILE"`
 	MetricsListen   string        `env:"HITHER_METRICS_LISTEN" help:"Serve Prometheus metrics at /metrics of this address. Unless given, they are served nowhere." placeholder:"HOST:PORT"`
 	LogLevel        logLevel      `default:"info" env:"HITHER_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error. Requests are info." placeholder:"LEVEL"`
 	MaxConnections  int           `default:"4096" env:"HITHER_MAX_CONNECTIONS" help:"How many connections may be open at once; more wait." placeholder:"N"`
+	ResendPause     time.Duration `default:"5m" env:"HITHER_RESEND_PAUSE" help:"How long after an invitation it can be sent again; 0s is at once." placeholder:"TIME"`
+	MaxResends      int           `default:"10" env:"HITHER_MAX_RESENDS" help:"How often an invitation can be sent again; 0 is any number of times." placeholder:"N"`
 	DrainDelay      time.Duration `default:"0s" env:"HITHER_DRAIN_DELAY" help:"At a stop, how long /readyz says so before new connections are refused; give it what your load balancer needs to notice." placeholder:"TIME"`
 	ShutdownTimeout time.Duration `default:"20s" env:"HITHER_SHUTDOWN_TIMEOUT" help:"At a stop, how long requests that were begun may take to finish." placeholder:"TIME"`
 }
@@ -41,6 +48,10 @@ func (c *serveCommand) Validate() error {
 		return errors.New("--tls-key needs --tls-cert (HITHER_TLS_CERT): the key's certificate")
 	case c.MaxConnections < 1:
 		return errors.New("--max-connections must be 1 at least (HITHER_MAX_CONNECTIONS)")
+	case c.ResendPause < 0:
+		return errors.New("--resend-pause must not be negative (HITHER_RESEND_PAUSE), for example 5m")
+	case c.MaxResends < 0:
+		return errors.New("--max-resends must not be negative (HITHER_MAX_RESENDS), for example 10")
 	case c.DrainDelay < 0:
 		return errors.New("--drain-delay must not be negative (HITHER_DRAIN_DELAY)")
 	case c.ShutdownTimeout <= 0:
@@ -50,8 +61,18 @@ func (c *serveCommand) Validate() error {
 }
 
 // Run serves until ctx ends.
-func (c *serveCommand) Run(ctx context.Context, s streams) (err error) {
+func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (err error) {
 	collectSeldom()
+	if err := c.where().check(); err != nil {
+		return err
+	}
+	at, err := c.keys(c.where(), env)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.deliverySettings.check(), c.pagesSetting.check()); err != nil {
+		return err
+	}
 	logger := slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: slog.Level(c.LogLevel)}))
 	options := server.Options{
 		Logger:          logger,
@@ -92,13 +113,54 @@ func (c *serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer closing(&err, db.store)
+	keys, err := at.open(logger)
+	if err != nil {
+		return err
+	}
 	if err := c.syncRoles(ctx, db.service); err != nil {
 		return err
 	}
+	db.service = c.useCases(db.service, keys)
+	if options.Pages, err = c.pages(keys); err != nil {
+		return err
+	}
+	front, err := newServer(db, options)
+	if err != nil {
+		return err
+	}
+	delivering, err := c.deliver(ctx, db, keys, front.Options)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, delivering)
 	logger.Info("serving", "url", baseURL(scheme, c.Listen, public), "metrics", metricsURL,
-		"data", c.where().String(), "version", buildInfo().Version)
+		"data", c.where().String(), "keyring", keys(), "version", buildInfo().Version)
 	warnEmpty(ctx, logger, db.service)
-	return newServer(db, options).Run(ctx, public, metrics)
+	defer startSweeping(ctx, db, logger)()
+	return front.Run(ctx, public, metrics)
+}
+
+// useCases are the use cases as this server's settings have them.
+func (c *serveCommand) useCases(service *iam.Service, keys func() seal.Keyring) *iam.Service {
+	mailing := c.mailing()
+	mailing.ResendPause, mailing.MaxResends = c.ResendPause, c.MaxResends
+	return service.WithMailing(mailing).WithSignIn(iam.SignIn{Secrets: secrets{keys}})
+}
+
+// startSweeping does what the clock has to do with invitations beside the server,
+// until stop is called, which returns when nothing of it is under way.
+func startSweeping(ctx context.Context, db opened, logger *slog.Logger) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stopped := make(chan struct{})
+	worker := sweep.Worker{Sweep: db.service.Sweep, Now: clock.Now, Logger: logger}
+	go func() {
+		defer close(stopped)
+		worker.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-stopped
+	}
 }
 
 // collectSeldom lets the heap grow to five times what is in use instead of
@@ -116,7 +178,7 @@ func collectSeldom() {
 }
 
 // newServer puts the server together over an open database.
-func newServer(db opened, options server.Options) *server.Server {
+func newServer(db opened, options server.Options) (*server.Server, error) {
 	options.Service = db.service
 	options.Auth = auth.New(db.store, clock.Now)
 	options.Ready = db.store.Ping

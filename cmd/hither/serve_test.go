@@ -23,12 +23,18 @@ type process struct {
 // start runs the program. It is stopped when the test ends, if not before.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	return startIn(t, nil, args...)
+}
+
+// startIn is start with an environment.
+func startIn(t *testing.T, environ []string, args ...string) *process {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	outReader, outWriter := io.Pipe()
 	errReader, errWriter := io.Pipe()
 	p := &process{stdout: bufio.NewReader(outReader), stderr: bufio.NewReader(errReader), stop: stop, code: make(chan int, 1)}
 	go func() {
-		code := run(ctx, args, nil, strings.NewReader(""), outWriter, errWriter)
+		code := run(ctx, args, environ, strings.NewReader(""), outWriter, errWriter)
 		_, _ = outWriter.Close(), errWriter.Close()
 		p.code <- code
 	}()

@@ -143,7 +143,7 @@ type tokenRevokeCommand struct {
 func (c *tokenRevokeCommand) Run(ctx context.Context, s streams) error {
 	return c.run(ctx, s, func(s session) error {
 		if err := s.service.RevokeToken(ctx, s.actor, iam.ID(c.Token)); err != nil {
-			return hint(err, iam.NotFound, "there is no token %q; `hither token list` shows all", c.Token)
+			return hint(err, "there is no token %q; `hither token list` shows all", c.Token)
 		}
 		if s.json {
 			return writeJSON(s.out, record{{"id", iam.ID(c.Token)}, {"revoked", true}})

@@ -17,6 +17,8 @@ type welcome struct {
 	seed   string // the file it was loaded from, "" for the examples
 	rows   iam.Dataset
 	drawn  []secret
+	// mailKey opens the mailbox, "" where it is open.
+	mailKey string
 }
 
 // wirePath stands before every path of the API.
@@ -32,6 +34,7 @@ func (w welcome) print(out io.Writer) error {
 		fmt.Fprintf(&text, "Loaded %s: %s.\n", w.seed, contents(w.rows))
 	}
 	w.random(&text)
+	w.mailbox(&text)
 	fmt.Fprintf(&text, "\nThe whole API is described at %s/openapi.yaml\n", w.base)
 	if _, err := out.Write(text.Bytes()); err != nil {
 		return fmt.Errorf("print how to use the demo: %w", err)
@@ -71,6 +74,15 @@ func (w welcome) key(email string) string {
 		}
 	}
 	return "KEY"
+}
+
+// mailbox says where the mails are that the demo sends to nobody.
+func (w welcome) mailbox(text *bytes.Buffer) {
+	fmt.Fprintf(text, "\nWhat it would mail is in a mailbox for your browser: %s/demo/mail\n", w.base)
+	if w.mailKey != "" {
+		fmt.Fprintf(text, "  its key is %s\n", w.mailKey)
+	}
+	fmt.Fprintf(text, "Open the link of an invitation there, or sign in as any of these people at %s/sign-in\n", w.base)
 }
 
 // random lists the keys that nobody can know otherwise.

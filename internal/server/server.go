@@ -2,8 +2,8 @@
 // limits, the log line and the metrics of each request, health, and the stop
 // that finishes what was begun.
 //
-// It puts internal/api behind all this and decides nothing of what that
-// answers. It must not import internal/store: whether the store answers is a
+// It puts internal/api and internal/console behind all this and decides nothing of
+// what these answer. It must not import internal/store: whether the store answers is a
 // function that is handed in.
 package server
 
@@ -20,6 +20,7 @@ import (
 
 	"hither/internal/api"
 	"hither/internal/auth"
+	"hither/internal/console"
 	"hither/internal/iam"
 
 	"golang.org/x/net/netutil"
@@ -36,25 +37,37 @@ type Options struct {
 	Now     func() time.Time // as the api wants it
 
 	Limits          Limits
-	Hosts           *Hosts        // whose Host header is answered; nil: everybody's
-	TLS             *tls.Config   // nil: plain HTTP
-	DrainDelay      time.Duration // between /readyz turning 503 and the end of accepting
-	ShutdownTimeout time.Duration // for requests to finish once nothing is accepted any more
+	Hosts           *Hosts           // whose Host header is answered; nil: everybody's
+	TLS             *tls.Config      // nil: plain HTTP
+	Pages           *console.Options // the pages beside the API, as far as the server doesn't know it; nil: there are none
+	DrainDelay      time.Duration    // between /readyz turning 503 and the end of accepting
+	ShutdownTimeout time.Duration    // for requests to finish once nothing is accepted any more
 }
 
 // Server is the front of one process.
 type Server struct {
 	Options
 
-	handler  http.Handler // the API
+	handler  http.Handler     // the API
+	pages    *console.Console // nil: there are none
 	draining atomic.Bool
 }
 
-// New returns a Server of the API that doesn't listen yet.
-func New(o Options) *Server {
-	return &Server{Options: o, handler: api.New(api.Options{
+// New returns a Server of the API, and of the pages where there are some, that
+// doesn't listen yet.
+func New(o Options) (*Server, error) {
+	s := &Server{Options: o, handler: api.New(api.Options{
 		Service: o.Service, Auth: o.Auth, Logger: o.Logger, NewID: o.NewID, Now: o.Now,
 	})}
+	if o.Pages == nil {
+		return s, nil
+	}
+	pages := *o.Pages
+	pages.Service, pages.Sessions, pages.Logger, pages.Now = o.Service, o.Auth, o.Logger, o.Now
+	pages.RequestID, pages.Observe = requestID, observePage
+	var err error
+	s.pages, err = console.New(pages)
+	return s, err
 }
 
 // Run serves on public, and metrics on a listener of their own (nil: none),

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"hither/internal/clock"
+	"hither/internal/iam"
+	"hither/internal/mail"
+	"hither/internal/outbox"
+	"hither/internal/seal"
+	"hither/internal/server"
+)
+
+// deliverySettings say what is delivered, and how.
+type deliverySettings struct {
+	baseSetting
+	mailSettings
+	budgetSettings
+}
+
+// sends says whether this instance delivers anything by itself.
+func (d *deliverySettings) sends() bool { return d.way() != mailNone }
+
+func (d *deliverySettings) check() error {
+	base, err := d.base()
+	if err == nil && base == "" && d.sends() {
+		err = usageError{"mail needs --base-url URL (HITHER_BASE_URL): where people reach this instance, for the links in messages"}
+	}
+	return errors.Join(err, d.mailSettings.check(), d.budgetSettings.check())
+}
+
+// mailing is what the use cases have to know of it.
+func (d *deliverySettings) mailing() iam.Mailing {
+	return iam.Mailing{Enabled: d.sends(), ReminderLead: iam.DefaultReminderLead, Budgets: d.budgets()}
+}
+
+// delivering is what delivers beside a server. Closing it finishes what is in
+// hand.
+type delivering struct {
+	stop    context.CancelFunc
+	stopped chan struct{}
+	sender  mail.Sender
+}
+
+// deliver starts to deliver, where this instance sends anything, until the
+// context ends or it is closed.
+func (d *deliverySettings) deliver(ctx context.Context, db opened, keys func() seal.Keyring, o server.Options) (*delivering, error) {
+	none := &delivering{stop: func() {}, stopped: make(chan struct{}), sender: mail.None{}}
+	close(none.stopped)
+	if !d.sends() {
+		return none, nil
+	}
+	courier, err := d.courier(keys, o)
+	if err != nil {
+		return none, err
+	}
+	return startDelivering(ctx, db, courier, o), nil
+}
+
+// startDelivering has a courier deliver what is queued, until the context ends
+// or it is closed.
+func startDelivering(ctx context.Context, db opened, courier *mail.Courier, o server.Options) *delivering {
+	kinds := map[iam.DeliveryKind]outbox.Deliver{}
+	for _, kind := range courier.Kinds() {
+		kinds[kind] = courier.Deliver
+	}
+	worker := outbox.New(outbox.Options{
+		Source: db.service, Kinds: kinds, Queued: db.store.Queued(), Logger: o.Logger, Now: clock.Now, Grace: o.ShutdownTimeout,
+	})
+	o.Metrics.WatchOutbox(db.service.Outbox, worker.Stats, clock.Now)
+	ctx, stop := context.WithCancel(ctx)
+	started := &delivering{stop: stop, stopped: make(chan struct{}), sender: courier.Sender}
+	go func() {
+		defer close(started.stopped)
+		worker.Run(ctx)
+	}()
+	return started
+}
+
+// courier writes messages and hands them to the sender.
+func (d *deliverySettings) courier(keys func() seal.Keyring, o server.Options) (*mail.Courier, error) {
+	base, err := d.base()
+	if err != nil {
+		return nil, err
+	}
+	composer, err := d.composer(base)
+	if err != nil {
+		return nil, err
+	}
+	from, err := d.from()
+	if err != nil {
+		return nil, err
+	}
+	bounce, err := d.bounce()
+	if err != nil {
+		return nil, err
+	}
+	sender, err := d.sender(o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	return &mail.Courier{
+		Composer: composer, Sender: sender, Links: links{base: base, keys: keys}, From: from, Bounce: bounce, Logger: o.Logger,
+	}, nil
+}
+
+// Close implements io.Closer.
+func (d *delivering) Close() error {
+	d.stop()
+	<-d.stopped
+	return d.sender.Close()
+}

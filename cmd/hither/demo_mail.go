@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/hex"
+	"hash/fnv"
+
+	"hither/internal/clock"
+	"hither/internal/console"
+	"hither/internal/iam"
+	"hither/internal/mail"
+	"hither/internal/seal"
+	"hither/internal/server"
+)
+
+// demoMail is what the demo delivers to: a mailbox with a page instead of
+// people. Its links are made with keys that end with it.
+type demoMail struct {
+	box  *mail.Box
+	ring seal.Keyring
+	base string
+	key  string // opens the mailbox, "" where only this machine can reach it
+}
+
+func newDemoMail(base string, local bool) *demoMail {
+	d := &demoMail{box: mail.NewBox(clock.Now), ring: seal.NewKeyring(clock.Now()), base: base}
+	if !local {
+		d.key = iam.NewKeySecret()
+	}
+	return d
+}
+
+// Letters implements console.Mailbox. Message-IDs hold characters that a path
+// has no use for.
+func (d *demoMail) Letters() []console.Letter {
+	var letters []console.Letter
+	for _, m := range d.box.Messages() {
+		name := fnv.New64a()
+		_, _ = name.Write([]byte(m.ID))
+		letters = append(letters, console.Letter{
+			ID: hex.EncodeToString(name.Sum(nil)), To: m.To, Subject: m.Subject, Text: m.Text, Sent: m.Sent,
+		})
+	}
+	return letters
+}
+
+// Key implements console.Mailbox.
+func (d *demoMail) Key() string { return d.key }
+
+func (d *demoMail) keys() seal.Keyring { return d.ring }
+
+// service is what the use cases have to know of it.
+func (d *demoMail) service(service *iam.Service) *iam.Service {
+	return service.
+		WithMailing(iam.Mailing{Enabled: true, ReminderLead: iam.DefaultReminderLead}).
+		WithSignIn(iam.SignIn{Secrets: secrets{d.keys}})
+}
+
+// pages are the demo's, its mailbox among them.
+func (d *demoMail) pages() (*console.Options, error) {
+	options, err := pagesAt(d.base, d.keys, nil)
+	if err != nil {
+		return nil, err
+	}
+	options.Mailbox = d
+	return options, nil
+}
+
+func (d *demoMail) courier(o server.Options) (*mail.Courier, error) {
+	from := mail.Address{Name: "hither demo", Email: "demo@hither.example"}
+	composer, err := mail.New(mail.Options{Base: d.base, Name: from.Name})
+	if err != nil {
+		return nil, err
+	}
+	return &mail.Courier{Composer: composer, Sender: d.box, Links: links{base: d.base, keys: d.keys}, From: from, Logger: o.Logger}, nil
+}

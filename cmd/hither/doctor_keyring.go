@@ -1,0 +1,40 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"time"
+)
+
+// longCurrent is how long a key may be current before a new one is asked for: the
+// longest that NIST SP 800-57 has a key make things.
+const longCurrent = 2 * 365 * 24 * time.Hour
+
+// keyring looks whether the server would start with its instance keys, and does
+// not miss those of a database that nobody has used.
+func (d *doctor) keyring(env *environment, used bool) {
+	const check = "keyring"
+	at, err := d.settings.keys(d.settings.where(), env)
+	if err != nil {
+		d.failf(check, "set one of the two; docs/operations.md, Instance keys, has more", "%v", err)
+		return
+	}
+	ring, err := at.read()
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !at.shared && !used:
+		return
+	case errors.Is(err, fs.ErrNotExist) && !at.shared:
+		d.warnf(check, "if this instance was served before, put back the copy that was kept, or every link that was sent is dead; "+
+			"if not, its first start makes one", "there is none at %s", at)
+		return
+	case err != nil:
+		d.failf(check, "docs/operations.md, Instance keys, says how", "%v", err)
+		return
+	}
+	current := ring.Current()
+	if d.now.Sub(current.Created) > longCurrent {
+		d.warnf(check, "hither keyring rotate", "%s: the current key, %s, is of %s", at, current.ID, show(current.Created))
+		return
+	}
+	d.okf(check, "%s: %s, the current one, %s, is of %s", at, counted(len(ring.Keys()), "key"), current.ID, show(current.Created))
+}
