@@ -15,6 +15,8 @@ things() {
 	thing race has_race 'gcc libc6-dev' 'the race detector (go test -race)'
 	thing strace has_strace strace 'power cuts and the crash matrix (test/fault)'
 	thing mounts has_mounts 'e2fsprogs mount' 'power cuts and full disks (test/fault); they also want root, the right to mount, and loop devices'
+	thing browser has_browser 'chromium fonts-liberation' 'every page and story in a browser (internal/console, test/e2e)'
+	thing axe has_axe 'npm' "what keeps people out of pages (npm fetches axe-core)"
 	thing postgres has_postgres 'postgresql' 'every test on PostgreSQL' no_cluster
 }
 
@@ -25,6 +27,17 @@ has_postgres() {
 		[ -x "$bin/initdb" ] && [ -x "$bin/postgres" ] && return
 	done
 	return 1
+}
+
+# has_browser: one that tests can drive; they look for the same names.
+has_browser() {
+	for command in chromium chromium-browser google-chrome; do command -v "$command" >/dev/null && return; done
+	return 1
+}
+
+# has_axe: npm, by which tests fetch axe-core, of which Debian has no package.
+has_axe() {
+	command -v npm >/dev/null
 }
 
 # no_cluster: Debian's package would start a server for the whole machine, which no test wants.

@@ -30,11 +30,13 @@ type bare struct {
 
 // tables are those of the schema. A new one may be one that an invitation
 // writes to: then the loop has to, or the comparison is a lie. The load sends
-// no idempotency keys, without which nothing is written to their table.
+// no idempotency keys, without which nothing is written to their table, and to a
+// server that mails nothing: else an invitation writes to deliveries and tallies.
 func tables() []string {
 	return []string{
-		"accounts", "audit", "counts", "goose_db_version", "idempotency", "instance", "memberships", "roles", "tokens",
-		"totals", "user_keys", "users",
+		"accounts", "audit", "challenges", "counts", "deliveries", "factors", "goose_db_version", "idempotency", "identities",
+		"instance", "memberships", "recovery_codes", "roles", "sessions", "suppressions", "tallies", "tokens", "totals",
+		"user_keys", "users",
 	}
 }
 

@@ -5,12 +5,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"hither/internal/clock"
+	"hither/internal/seal"
 	"hither/internal/store"
 	"hither/test/postgres"
 )
@@ -164,7 +167,11 @@ func (e *postgresEngine) serve(ctx context.Context, program string) (*server, er
 }
 
 func (e *postgresEngine) startHitherOn(ctx context.Context, program, database string) (*server, error) {
-	hither, err := e.startHither(ctx, program, "--database", e.cluster.URL(database))
+	keyring := filepath.Join(e.dir, "postgres.keys")
+	if _, err := seal.Create(keyring, clock.Now()); err != nil {
+		return nil, err
+	}
+	hither, err := e.startHither(ctx, program, "--database", e.cluster.URL(database), "--keyring", keyring)
 	if err == nil {
 		hither.postmaster = e.cluster.Pid()
 	}

@@ -187,7 +187,7 @@ func (s seeder) addMembership(tx iam.Tx, n int) error {
 	}
 	after := fmt.Sprintf(`{"status":%q,"email":%q,"user_id":%q,"roles":[%q],"grantor_kind":%q}`,
 		m.Status, m.Email, m.UserID, m.Roles[0].ID, m.Grantor.Kind)
-	return tx.InsertMembership(m, s.entry(iam.Import, m.AccountID, m.ID, after))
+	return tx.InsertMembership(m, iam.Link{WakeOn: m.ExpiresOn}, s.entry(iam.Import, m.AccountID, m.ID, after))
 }
 
 // invited makes the row one that was asked, by its account's first member.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"hither/test/disk"
 )
@@ -21,6 +22,21 @@ func (s *site) open(t testing.TB) *sql.DB {
 	db := disk.Open(t, s.Data, "rw")
 	t.Cleanup(func() { _ = db.Close() })
 	return db
+}
+
+// overdue ends the time of a pending row behind the back of the program, out of
+// the sight of its sweeps: as if nothing swept.
+func (s *site) overdue(t testing.TB, row string) {
+	t.Helper()
+	at := time.Now().Add(-time.Hour).UnixMicro()
+	statement := fmt.Sprintf(`UPDATE memberships SET expires_on = %d, wake_on = 0 WHERE id = '%s' AND status = 'pending'`, at, row)
+	result, err := s.open(t).ExecContext(t.Context(), statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := result.RowsAffected(); n != 1 || err != nil {
+		t.Fatalf("pending rows of that id: got %d and %v, want 1", n, err)
+	}
 }
 
 // content reads all tables but those that are named, as of one moment.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"hither/test/harness"
 )
@@ -28,6 +29,7 @@ func poison() object {
 		"is_superuser": true, "super_admin": true, "operator": true, "is_operator": true, "verified": true, "email_verified": true,
 		"two_factor": true, "two_factor_authentication_enabled": true, "two_factor_authentication_locked": false, "suspended": true,
 		"needs_super_admin": true, "needs_confirmation": false, "deleted_on": 1, "revision": 99, "member_limit": 1,
+		"generation": 99, "sent_on": 1, "wake_on": 1, "asked_on": "2001-01-01T00:00:00Z", "locale": "xx",
 		"permissions": object{"members": object{"read": true, "write": true, "edit": true}}, "policy": object{}, "scopes": []string{"*"},
 		"keys": []string{harness.Key("poison")}, "key": harness.Key("poison"), "password": "poison", "token": harness.Key("poison"),
 		"betas": []string{"poison"}, "organizations": []object{{"id": id}}, "api_access_enabled": true, "force": true, "confirm": true,
@@ -77,6 +79,9 @@ func TestMassAssignment(t *testing.T) {
 	mine, guest, colleague := rowID("a", "me@me.test"), rowID("a", "guest@a.test"), rowID("a", "colleague@a.test")
 	row := func(id, column string) string { return "memberships/" + id + " " + column }
 
+	remindOn := time.Now().Add(2 * time.Hour).UTC().Truncate(time.Second)
+	wakesOn := s.content(t).where("memberships", "id", mine)[0]["wake_on"]
+
 	tests := []struct {
 		operation, as, path string
 		body                object
@@ -112,6 +117,19 @@ func TestMassAssignment(t *testing.T) {
 			object{"roles": role(viewer), "status": "accepted", "auto_accept": true, "expires_on": "2099-01-01T00:00:00Z"},
 			nil,
 			[]string{row(guest, "roles: "+harness.MinimalAccess+" → "+viewer)},
+		},
+		{
+			"POST /organizations/{organization_id}/invites/{invite_id}/confirm", "owner@a.test",
+			"/organizations/" + account + "/invites/" + guest + "/confirm",
+			object{"roles": role(harness.SuperAdministrator), "status": "accepted", "expires_on": "2099-01-01T00:00:00Z"},
+			nil,
+			nil,
+		},
+		{
+			"POST /user/invites/{invite_id}/remind", "me@me.test", "/user/invites/" + mine + "/remind",
+			object{"remind_on": remindOn.Format(time.RFC3339), "status": "accepted", "expires_on": "2099-01-01T00:00:00Z"},
+			nil,
+			[]string{row(mine, fmt.Sprintf("wake_on: %s → %d", wakesOn, remindOn.UnixMicro()))},
 		},
 		{
 			"PATCH /user/invites/{invite_id}", "me@me.test", "/user/invites/" + mine,
@@ -217,7 +235,7 @@ func madeRows(t *testing.T, s *site) {
 	c := s.content(t)
 	alike := func(table, column, honest, made string, but ...string) {
 		a, b := maps.Clone(c.where(table, column, honest)[0]), maps.Clone(c.where(table, column, made)[0])
-		for _, name := range append(but, "id", column, "created_on", "invited_on", "expires_on", "answered_on") {
+		for _, name := range append(but, "id", column, "created_on", "invited_on", "expires_on", "answered_on", "sent_on", "wake_on") {
 			delete(a, name)
 			delete(b, name)
 		}

@@ -79,6 +79,8 @@ var allowed = map[string]verdicts{
 	"GET /user/invites/{invite_id}":   onlyGuest,
 	"PATCH /user/invites/{invite_id}": onlyGuest,
 
+	"POST /user/invites/{invite_id}/remind": onlyGuest,
+
 	"GET /memberships":                    anyUser,
 	"GET /memberships/{membership_id}":    onlyGuest,
 	"PUT /memberships/{membership_id}":    onlyGuest,
@@ -90,23 +92,27 @@ var allowed = map[string]verdicts{
 	"PUT /accounts/{account_id}":    editAccount,
 	"DELETE /accounts/{account_id}": endAccount,
 
-	"GET /accounts/{account_id}/members":                readMembers,
-	"POST /accounts/{account_id}/members":               editMembers,
-	"GET /accounts/{account_id}/members/{member_id}":    readMembers,
-	"PUT /accounts/{account_id}/members/{member_id}":    editMembers,
-	"DELETE /accounts/{account_id}/members/{member_id}": editMembers,
-	"GET /accounts/{account_id}/roles":                  anyMember,
-	"GET /accounts/{account_id}/roles/{role_id}":        anyMember,
+	"GET /accounts/{account_id}/members":                     readMembers,
+	"POST /accounts/{account_id}/members":                    editMembers,
+	"GET /accounts/{account_id}/members/{member_id}":         readMembers,
+	"PUT /accounts/{account_id}/members/{member_id}":         editMembers,
+	"DELETE /accounts/{account_id}/members/{member_id}":      editMembers,
+	"POST /accounts/{account_id}/members/{member_id}/resend": editMembers,
+	"GET /accounts/{account_id}/roles":                       anyMember,
+	"GET /accounts/{account_id}/roles/{role_id}":             anyMember,
 
-	"GET /user/organizations":                                     anyUser,
-	"GET /user/organizations/{organization_id}":                   belonging,
-	"DELETE /user/organizations/{organization_id}":                belonging,
-	"GET /organizations/{organization_id}/invites":                readMembers,
-	"POST /organizations/{organization_id}/invites":               editMembers,
-	"GET /organizations/{organization_id}/invites/{invite_id}":    readMembers,
-	"PATCH /organizations/{organization_id}/invites/{invite_id}":  editMembers,
-	"DELETE /organizations/{organization_id}/invites/{invite_id}": editMembers,
-	"GET /organizations/{organization_id}/roles":                  anyMember,
+	"GET /user/organizations":                                           anyUser,
+	"GET /user/organizations/{organization_id}":                         belonging,
+	"DELETE /user/organizations/{organization_id}":                      belonging,
+	"GET /organizations/{organization_id}/invites":                      readMembers,
+	"POST /organizations/{organization_id}/invites":                     editMembers,
+	"GET /organizations/{organization_id}/invites/{invite_id}":          readMembers,
+	"PATCH /organizations/{organization_id}/invites/{invite_id}":        editMembers,
+	"DELETE /organizations/{organization_id}/invites/{invite_id}":       editMembers,
+	"POST /organizations/{organization_id}/invites/{invite_id}/resend":  editMembers,
+	"POST /organizations/{organization_id}/invites/{invite_id}/renew":   editMembers,
+	"POST /organizations/{organization_id}/invites/{invite_id}/confirm": editMembers,
+	"GET /organizations/{organization_id}/roles":                        anyMember,
 }
 
 // who lists them, from the one who may least.
@@ -141,6 +147,8 @@ func sampleBody(operation, fresh string) any {
 		return object{"email": fresh + "@fresh.test", "roles": roles}
 	case "POST /organizations/{organization_id}/invites":
 		return object{"invited_member_email": fresh + "@fresh.test", "roles": roles}
+	case "POST /user/invites/{invite_id}/remind":
+		return object{"in_days": 1}
 	case "PUT /accounts/{account_id}/members/{member_id}", "PATCH /organizations/{organization_id}/invites/{invite_id}":
 		return object{"roles": roles}
 	}
@@ -260,9 +268,13 @@ func (c cell) ask(t *testing.T, s *site) harness.Answer {
 	}
 	account := harness.ID(c.account)
 	pending := rowID(c.account, addressOf(guest))
+	member := rowID(c.account, addressOf("target"))
+	if strings.HasSuffix(c.path, "/resend") { // what was answered is not sent again
+		member = pending
+	}
 	path := c.at(map[string]string{
 		"account_id": account, "organization_id": account, "role_id": viewer,
-		"member_id": rowID(c.account, addressOf("target")), "invite_id": pending, "membership_id": pending,
+		"member_id": member, "invite_id": pending, "membership_id": pending,
 	})
 	body := sampleBody(c.name, strings.ReplaceAll(c.who, " ", "-"))
 	answer := client.Must(t, c.method, path, body)

@@ -83,8 +83,6 @@ func TestRecipients(t *testing.T) { //nolint:tparallel // the parts share a serv
 	seed.Account("clock", "owner@clock.test").User("late@corp.test").User("next@corp.test")
 	seed.Accounts[len(seed.Accounts)-1].Settings = &harness.SeedSettings{MemberLimit: 2}
 	invited(seed, "clock", "late@corp.test", "owner@clock.test", viewer)
-	due := &seed.Memberships[len(seed.Memberships)-1]
-	due.InvitedOn, due.ExpiresOn = "2020-01-01T00:00:00Z", "2020-01-08T00:00:00Z"
 	s := newSite(t, seed)
 	t.Run("only the invited address", s.onlyTheInvitedAddressAnswers)
 	t.Run("an unverified address", s.unverifiedAddressSeesNothing)
@@ -200,6 +198,7 @@ func (s *site) idsAloneOpenNothing(t *testing.T) {
 func (s *site) expiredWithoutACleaner(t *testing.T) {
 	owner, late := s.as("owner@clock.test"), s.as("late@corp.test")
 	account, row := harness.ID("clock"), rowID("clock", "late@corp.test")
+	s.overdue(t, row)
 	if got := s.content(t).of("memberships")[row]["status"]; got != "pending" {
 		t.Fatalf("the row on disk: got %s, want pending, or this shows nothing", got)
 	}

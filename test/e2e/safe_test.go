@@ -18,10 +18,9 @@ func TestSafeMethodsChangeNothing(t *testing.T) {
 	seed := newSeed()
 	tenant(seed, "a")
 	invited(seed, "a", "late@a.test", "owner@a.test", viewer)
-	due := &seed.Memberships[len(seed.Memberships)-1]
-	due.InvitedOn, due.ExpiresOn = "2020-01-01T00:00:00Z", "2020-01-08T00:00:00Z"
 	seed.User("late@a.test").User("stranger@who.test")
 	s := newSite(t, seed)
+	s.overdue(t, rowID("a", "late@a.test"))
 	before := s.content(t)
 	headers := []http.Header{
 		nil,

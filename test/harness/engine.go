@@ -46,10 +46,15 @@ func Database(t testing.TB) string {
 	return filepath.Join(t.TempDir(), "hither.db")
 }
 
-// setting is the variable by which the program finds a database.
-func setting(data string) string {
+// keyring is what the nodes of a PostgreSQL database share in tests. It guards
+// nothing.
+const keyring = "9174df1cbbb2ccfd 2026-01-01T00:00:00Z AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// settings are the variables by which the program finds a database, and the
+// instance keys where it must not make them.
+func settings(data string) []string {
 	if strings.HasPrefix(data, "postgres://") {
-		return "HITHER_DATABASE=" + data
+		return []string{"HITHER_DATABASE=" + data, "HITHER_KEY=" + keyring}
 	}
-	return "HITHER_DATA=" + data
+	return []string{"HITHER_DATA=" + data}
 }

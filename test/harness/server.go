@@ -65,7 +65,7 @@ func Open(t testing.TB, data string, flags ...string) *Server {
 // At is Open for a server that is to be started later.
 func At(t testing.TB, data string, flags ...string) *Server {
 	t.Helper()
-	s := newServer(t, append([]string{"serve"}, flags...), setting(data))
+	s := newServer(t, append([]string{"serve"}, flags...), settings(data)...)
 	s.Data = data
 	return s
 }
@@ -96,11 +96,11 @@ func Example(t testing.TB) *Server {
 	return Open(t, data)
 }
 
-func newServer(t testing.TB, args []string, env string) *Server {
+func newServer(t testing.TB, args []string, env ...string) *Server {
 	t.Helper()
 	const listen = "--listen=127.0.0.1:0"
 	s := &Server{
-		t: t, args: append([]string{args[0], listen}, args[1:]...), env: []string{env},
+		t: t, args: append([]string{args[0], listen}, args[1:]...), env: env,
 		transport: &http.Transport{MaxIdleConnsPerHost: 512, DisableCompression: true},
 	}
 	t.Cleanup(func() { s.end(t) })
@@ -284,7 +284,7 @@ func Try(t testing.TB, data string, args ...string) (stdout, stderr string, code
 	defer cancel()
 	var out, messages bytes.Buffer
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = environment(setting(data))
+	cmd.Env = environment(settings(data)...)
 	cmd.Stdout, cmd.Stderr = &out, &messages
 	err := cmd.Run()
 	var exit *exec.ExitError
