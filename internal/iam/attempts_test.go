@@ -100,6 +100,15 @@ func TestLimitsOfSigningIn(t *testing.T) {
 		if kind := s.wrong(t, from("2001:db8:0:1::1"), iam.Asked{ID: rowID}); tries != 100 || kind != iam.ProofRefused {
 			t.Errorf("a client had %d tries, want 100; its neighbour's was of kind %d", tries, kind)
 		}
+		// KF-71: one address may be everybody behind a proxy. Whoever spends its
+		// tries keeps nobody out who holds a link; a dead one is refused with the codes.
+		asked, spent := s.ask(t, "user@example.com"), from("2001:db8::1")
+		_, err = s.SignIn(t.Context(), spent, typed(asked))
+		wantKind(t, err, iam.TooManyAttempts)
+		_, err = s.SignIn(t.Context(), spent, clicked(asked))
+		wantKind(t, err, iam.Internal)
+		_, err = s.SignIn(t.Context(), spent, clicked(asked))
+		wantKind(t, err, iam.TooManyAttempts)
 	})
 }
 

@@ -83,13 +83,16 @@ func (s *Service) settle(
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		return ChallengeFacts{}, nil, err
 	}
+	proved := DecideProof(facts, purpose, proof, s.signIn.Secrets, tx.Now())
 	failing := s.signIn.failing(facts.Challenge, proof, visitor, tx.Now())
 	if full, err := tx.Spent(failing); err != nil {
 		return ChallengeFacts{}, nil, err
-	} else if full != nil {
+	} else if full != nil && (!proved || !proof.ByLink) {
+		// A link that holds is let through: it was not guessed, and behind a proxy
+		// a client may be everybody.
 		return ChallengeFacts{}, nil, tooMany(*full, tx.Now())
 	}
-	if DecideProof(facts, purpose, proof, s.signIn.Secrets, tx.Now()) {
+	if proved {
 		entry.by(facts.User)
 		return facts, nil, tx.UseChallenge(proof.ID)
 	}
