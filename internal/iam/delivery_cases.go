@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// ClaimDelivery takes the message that has been due for longest, for as long
-// as lease. On the way it ends those that are not sent any more, and puts off
+// ClaimDelivery takes the message that has been due for longest, or one by which
+// somebody signs in before that, for as long as lease. On the way it ends those that are not sent any more, and puts off
 // those whose recipient got enough. ErrNoRow: none is due.
 func (s *Service) ClaimDelivery(ctx context.Context, lease time.Duration) (DueDelivery, error) {
 	for {

@@ -171,7 +171,8 @@ type Tx interface {
 	// Queue adds a message; one of the same id that is there already stays.
 	Queue(delivery Delivery) error
 	// DueDelivery reads the message that has been due for longest, past those
-	// that another transaction has in hand; ErrNoRow where none is.
+	// that another transaction has in hand, and what proves a mailbox before all
+	// else; ErrNoRow where none is.
 	DueDelivery() (DueDelivery, error)
 	Delivery(id string) (Delivery, error)
 	// UpdateDelivery changes one that was not claimed since before and has not

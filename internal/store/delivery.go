@@ -56,15 +56,29 @@ func (d *dueRow) dest() []any {
 	return append(dest, (*flag)(&f.Hears), (*text)(&f.Language), (*text)(&f.Brand.Name), (*text)(&f.Brand.Color), (*text)(&f.Brand.Logo))
 }
 
-// DueDelivery implements iam.Tx. The row is chosen first, and by itself: of
-// whatever is joined to it, nothing is locked.
+// urgent are messages that are of use for minutes: whoever signs in waits for one.
+// They stand in an index of their own, since invitations may be due by the
+// thousand.
+const urgent = `d.kind IN ('sign_in', 'address')`
+
+// DueDelivery implements iam.Tx.
 func (t *tx) DueDelivery() (iam.DueDelivery, error) {
+	d, err := t.dueDelivery(` AND ` + urgent)
+	if errors.Is(err, iam.ErrNoRow) {
+		d, err = t.dueDelivery(``)
+	}
+	return d, err
+}
+
+// dueDelivery reads the first of those that more narrows the choice to. The row is
+// chosen by itself: of whatever is joined to it, nothing is locked.
+func (t *tx) dueDelivery(more string) (iam.DueDelivery, error) {
 	var (
 		version int64
 		d       dueRow
 	)
 	err := one(t, `SELECT (SELECT i.roles_version FROM instance i), `+dueColumns+`
-		FROM (SELECT `+deliveryColumns+` FROM deliveries d WHERE d.ended_on = 0 AND d.due_on <= $1
+		FROM (SELECT `+deliveryColumns+` FROM deliveries d WHERE d.ended_on = 0 AND d.due_on <= $1`+more+`
 			ORDER BY d.due_on LIMIT 1`+t.besideOthers()+`) d
 		LEFT JOIN memberships m ON m.id = d.membership_id
 		LEFT JOIN accounts a ON a.id = d.account_id AND a.deleted_on = 0

@@ -95,6 +95,26 @@ var deliveryTests = map[string]func(f *fixture){
 		equal(f, "DueDelivery", got, iam.DueDelivery{Delivery: d})
 	},
 
+	// Its link holds for ten minutes, and a thousand invitations may stand before it.
+	"WhoSignsInWaitsForNoInvitation": func(f *fixture) {
+		m := f.invite(f.account("A"), "u@example.com")
+		later := func(d *iam.Delivery) { d.DueOn = f.clock.Now().Add(time.Hour) }
+		first := f.queue(f.message(m))
+		f.clock.advance(time.Second)
+		f.queue(f.message(m, later, func(d *iam.Delivery) { d.ID, d.Kind = "later", iam.SignInMessage }))
+		for _, kind := range []iam.DeliveryKind{iam.SignInMessage, iam.AddressMessage} {
+			d := f.queue(iam.Delivery{
+				ID: string(kind), Kind: kind, Recipient: "s@example.com", State: iam.Queued, DueOn: f.clock.Now(), CreatedOn: f.clock.Now(),
+			})
+			got, err := f.claimed()
+			wantErr(f, "DueDelivery", err, nil)
+			equal(f, "claimed", got.ID, d.ID)
+		}
+		got, err := f.claimed()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "claimed then", got.ID, first.ID)
+	},
+
 	"MessagesAreDueInTheirTurn": func(f *fixture) {
 		m := f.invite(f.account("A"), "u@example.com")
 		start := f.clock.Now()

@@ -228,6 +228,7 @@ CREATE TABLE deliveries (
     ended_on      INTEGER NOT NULL -- 0: it may still be sent
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_due ON deliveries (due_on) WHERE ended_on = 0;
+CREATE INDEX deliveries_urgent ON deliveries (due_on) WHERE ended_on = 0 AND kind IN ('sign_in', 'address');
 
 -- How often something was done in a stretch of time: messages against their
 -- budgets, sign-ins that failed. subject is a hash or an id, never an address.
