@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience bounds what hangs and measures nothing.
+// patience bounds a step that hangs and measures nothing.
 const patience = 2 * time.Minute
 
 // PicturesVariable names the folder that pictures are written to; unless it is
@@ -40,18 +40,21 @@ func Start(t testing.TB) *Browser {
 		chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost"),
 	)
-	timed, stop := context.WithTimeout(t.Context(), patience)
-	allocated, release := chromedp.NewExecAllocator(timed, options...)
+	allocated, release := chromedp.NewExecAllocator(t.Context(), options...)
 	ctx, cancel := chromedp.NewContext(allocated)
 	t.Cleanup(func() {
 		_ = chromedp.Cancel(ctx)
 		cancel()
 		release()
-		stop()
 	})
-	b := &Browser{ctx: ctx}
-	b.Do(t, chromedp.Navigate("about:blank"))
-	return b
+	// The browser lives as long as the context of its first step, so that one is
+	// bounded otherwise.
+	hangs := time.AfterFunc(patience, cancel)
+	defer hangs.Stop()
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatalf("browser: %v", err)
+	}
+	return &Browser{ctx: ctx}
 }
 
 func find(t testing.TB) string {
@@ -68,7 +71,9 @@ func find(t testing.TB) string {
 // Do does what a person would.
 func (b *Browser) Do(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
 		t.Fatalf("browser: %v", err)
 	}
 }
@@ -76,7 +81,9 @@ func (b *Browser) Do(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
 // See is what an action finds out.
 func See[T any](t testing.TB, b *Browser, action chromedp.Action[T]) T {
 	t.Helper()
-	seen, err := chromedp.Run(b.ctx, action)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	seen, err := chromedp.Run(ctx, action)
 	if err != nil {
 		t.Fatalf("browser: %v", err)
 	}
