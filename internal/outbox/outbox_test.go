@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -312,7 +313,13 @@ func TestAStopWaitsForWhatIsBeingClaimed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRows()
 		begun, goOn := make(chan struct{}), make(chan struct{})
-		r.claiming = sync.OnceFunc(func() { close(begun); <-goOn })
+		var claims atomic.Int32
+		r.claiming = func() {
+			if claims.Add(1) == 1 {
+				close(begun)
+			}
+			<-goOn // all hands: a lock would not let synctest see that they wait
+		}
 		_, _, stop := worker(t, r, sends)
 		r.add(true, "m")
 		<-begun
