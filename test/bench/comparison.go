@@ -30,15 +30,24 @@ const mark = "<!-- from here on: make peers PEERSFLAGS='-o docs/comparison.md' -
 
 // into replaces what follows the mark in a file.
 func (c comparison) into(path string) error {
-	text, err := os.ReadFile(path)
+	written, err := untilMark(path)
 	if err != nil {
 		return err
 	}
+	return os.WriteFile(path, append(written, "\n"+c.markdown()...), 0o644)
+}
+
+// untilMark is what a page says up to the mark, the mark too.
+func untilMark(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
 	at := bytes.Index(text, []byte(mark))
 	if at < 0 {
-		return errors.New(path + " lacks the line " + strings.TrimSpace(mark) + ", after which the tables go")
+		return nil, errors.New(path + " lacks the line " + strings.TrimSpace(mark) + ", after which the tables go")
 	}
-	return os.WriteFile(path, append(text[:at+len(mark)], "\n"+c.markdown()...), 0o644)
+	return text[:at+len(mark)], nil
 }
 
 func (c comparison) markdown() string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,5 +80,10 @@ func TestComparisonPage(t *testing.T) {
 	}
 	if err := run.into(bare); err == nil || !strings.Contains(err.Error(), "lacks the line") {
 		t.Errorf("a page without the mark: got %v, want an error that says what it lacks", err)
+	}
+	var progress strings.Builder
+	err = peersCommand(t.Context(), []string{"-o", bare}, io.Discard, &progress)
+	if err == nil || !strings.Contains(err.Error(), "-o: "+bare+" lacks the line") || progress.Len() != 0 {
+		t.Errorf("peers -o of a page without the mark: got %v after %q, want the error before anything is built", err, progress.String())
 	}
 }

@@ -38,6 +38,11 @@ func peersCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	if c.rows < smallestRows || c.rows%smallestRows != 0 || c.rounds < 1 || c.conns < 1 || times < 1 {
 		return fmt.Errorf("-rows must be a multiple of %d, -rounds, -conns and -times 1 at least", smallestRows)
 	}
+	if c.out != "" { // asked before minutes of measuring, not after
+		if _, err := untilMark(c.out); err != nil {
+			return fmt.Errorf("-o: %w", err)
+		}
+	}
 	report, err := bench{config: c, progress: stderr}.peers(ctx, times)
 	if err != nil {
 		return err
