@@ -39,6 +39,7 @@ took turns on the same machine moves little, and cpuX least.
 - Load is a closed loop on the same cores as the servers: every client asks again as soon as it has its answer. p50 and p99
   are those of a server that is asked for all it can give.
 - Figures are medians over the rounds; ratios are taken within each round first. What we aim at stands beside them.
+- Where an aim is missed, [profile.md](profile.md) says where the time goes.
 
 `
 
