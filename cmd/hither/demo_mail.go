@@ -52,7 +52,7 @@ func (d *demoMail) keys() seal.Keyring { return d.ring }
 func (d *demoMail) service(service *iam.Service) *iam.Service {
 	return service.
 		WithMailing(iam.Mailing{Enabled: true, ReminderLead: iam.DefaultReminderLead}).
-		WithSignIn(iam.SignIn{Secrets: secrets{d.keys}})
+		WithSignIn(signIn(d.keys))
 }
 
 // pages are the demo's, its mailbox among them.

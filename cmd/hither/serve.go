@@ -144,7 +144,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 func (c *serveCommand) useCases(service *iam.Service, keys func() seal.Keyring) *iam.Service {
 	mailing := c.mailing()
 	mailing.ResendPause, mailing.MaxResends = c.ResendPause, c.MaxResends
-	return service.WithMailing(mailing).WithSignIn(iam.SignIn{Secrets: secrets{keys}})
+	return service.WithMailing(mailing).WithSignIn(signIn(keys))
 }
 
 // startSweeping does what the clock has to do with invitations beside the server,

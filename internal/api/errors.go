@@ -103,7 +103,7 @@ func statusAndCode(kind iam.Kind) (status, code int) {
 		return http.StatusBadRequest, 1202
 	case iam.WrongAddress:
 		return http.StatusForbidden, 1206
-	case iam.SignInFirst, iam.SignInAgain, iam.ProofRefused:
+	case iam.SignInFirst, iam.SignInAgain, iam.ProofRefused, iam.FactorFirst:
 		return http.StatusForbidden, 9109
 	case iam.TooManyAttempts:
 		return http.StatusTooManyRequests, codeTooMany

@@ -50,6 +50,7 @@ func TestEveryKindHasItsCode(t *testing.T) {
 		"SignInAgain":        {iam.SignInAgain, 403, 9109},
 		"ProofRefused":       {iam.ProofRefused, 403, 9109},
 		"TooManyAttempts":    {iam.TooManyAttempts, 429, 10429},
+		"FactorFirst":        {iam.FactorFirst, 403, 9109},
 	}
 	names := kinds(t)
 	if len(names) != len(want) {

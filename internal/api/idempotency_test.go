@@ -83,10 +83,12 @@ const (
 func staffed(t *testing.T) *world {
 	t.Helper()
 	operator := user("aaaa00000000000000000000000000fd", boss)
-	operator.Operator = true
+	operator.Operator, operator.TwoFactor = true, true
+	owner := user("aaaa00000000000000000000000000ff", ownerA.email)
+	owner.TwoFactor = true
 	return newWorld(t, iam.Dataset{
 		Users: []iam.ImportUser{
-			operator, user("aaaa00000000000000000000000000ff", ownerA.email), user("dddd00000000000000000000000000ff", guest.email),
+			operator, owner, user("dddd00000000000000000000000000ff", guest.email),
 		},
 		Tokens: []iam.ImportToken{
 			{Name: "boss's", Secret: bossToken, Email: boss}, {Name: "operator's", Secret: theToken}, {Name: "another", Secret: otherOp},

@@ -213,6 +213,7 @@ func TestAccount(t *testing.T) {
 	t.Parallel()
 	w, me := documented(t)
 	const path = "/accounts/023e105f4ecef8ad9ca31a8372d0c353"
+	w.vouch(t, me) // for what it is about to enforce
 	// As the SDK and the Terraform provider send it.
 	w.bad(t, me, http.MethodPut, path, `{"id":"023e105f4ecef8ad9ca31a8372d0c353","name":"Demo Account","type":"standard","managed_by":{},
 		"settings":{"abuse_contact_email":"abuse_contact_email","enforce_twofactor":true}}`).want(t, 200, 0)

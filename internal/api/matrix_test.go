@@ -17,6 +17,8 @@ type standing struct {
 	status   iam.Status // of the row, where it is not accepted
 	operator bool       // carries the operator's flag
 	token    bool       // asks by the operator's token
+	enforced bool       // the account enforces two-factor authentication
+	guarded  bool       // has a second factor
 }
 
 func standings() []standing {
@@ -37,6 +39,13 @@ func standings() []standing {
 		{name: "operator", operator: true},
 		{name: "operating reader", operator: true, roles: iam.Permissions{"members": iam.Read}},
 		{name: "token", token: true},
+		{name: "bare super", super: true, enforced: true},
+		{name: "bare manager", roles: iam.Permissions{"members": rw, "organization": rw}, enforced: true},
+		{name: "bare operator", operator: true, enforced: true},
+		{name: "bare stranger", enforced: true},
+		{name: "bare invited", status: iam.Pending, enforced: true},
+		{name: "guarded super", super: true, enforced: true, guarded: true},
+		{name: "token where it is enforced", token: true, enforced: true},
 	}
 }
 
@@ -55,6 +64,8 @@ func allowed(t *testing.T, need api.Need, s standing) (status, code int) {
 	t.Helper()
 	within := func(may bool) (int, int) {
 		switch {
+		case s.enforced && !s.guarded && !s.token && s.sees(): // KF-70
+			return http.StatusForbidden, 1203
 		case may:
 			return 0, 0
 		case s.sees():
@@ -119,7 +130,7 @@ func TestPermissionMatrix(t *testing.T) {
 	var cells []cell
 	for i, who := range standings() {
 		someone := user(w.fresh(), "who"+string(rune('a'+i))+"@example.com")
-		someone.Operator = who.operator
+		someone.Operator, someone.TwoFactor = who.operator, who.guarded
 		data.Users = append(data.Users, someone)
 		role := iam.SuperAdministrator
 		if who.roles != nil {
@@ -162,7 +173,9 @@ func TestPermissionMatrix(t *testing.T) {
 // invited whoever asks.
 func (w *world) furnish(data *iam.Dataset, c *cell, admin string) {
 	c.account, c.invite, c.own, c.ownIn = w.fresh(), w.fresh(), w.fresh(), w.fresh()
-	data.Accounts = append(data.Accounts, account(c.account, "Account"), account(c.ownIn, "Other"))
+	own := account(c.account, "Account")
+	own.EnforceTwoFactor = c.who.enforced
+	data.Accounts = append(data.Accounts, own, account(c.ownIn, "Other"))
 	data.Memberships = append(data.Memberships,
 		joined(w.fresh(), c.account, admin, iam.SuperAdministrator), joined(w.fresh(), c.ownIn, admin, iam.SuperAdministrator),
 		asked(c.invite, c.account, "third@example.com", admin, c.role))

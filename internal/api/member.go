@@ -40,7 +40,7 @@ func (a *wire) memberAt(m iam.Member, now time.Time) memberInfo {
 	status := m.StatusAt(now)
 	out := memberInfo{ID: m.ID, Email: m.Email, Status: status, Roles: each(m.Roles, a.held), User: onlyEmail{m.Email}}
 	if status == iam.Accepted {
-		out.User = memberUser{m.User.ID, m.User.Email, optional(m.User.FirstName), optional(m.User.LastName), m.User.TwoFactor}
+		out.User = memberUser{m.User.ID, m.User.Email, optional(m.User.FirstName), optional(m.User.LastName), m.User.HasFactor()}
 	}
 	if status == iam.Pending {
 		// The text alone: a pointer into m would keep a copy of m for each row.

@@ -30,7 +30,7 @@ func (x *exchange) user(u iam.User, invitations []iam.Invitation) user {
 		Telephone:     optional(u.Telephone),
 		Country:       optional(u.Country),
 		Zipcode:       optional(u.Zipcode),
-		TwoFactor:     u.TwoFactor,
+		TwoFactor:     u.HasFactor(),
 		Suspended:     u.Suspended,
 		Betas:         []string{},
 		Organizations: each(invitations, x.organization),

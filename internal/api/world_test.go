@@ -59,6 +59,19 @@ func newWorld(tb testing.TB, dataset iam.Dataset) *world {
 	return w
 }
 
+// vouch says that a user has a second factor.
+func (w *world) vouch(tb testing.TB, who principal) {
+	tb.Helper()
+	user, err := w.service.User(context.Background(), commandLine, who.email)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	yes := true
+	if _, err := w.service.SetUserFlags(context.Background(), commandLine, user.ID, iam.UserFlags{TwoFactor: &yes}); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 func (w *world) load(tb testing.TB, dataset iam.Dataset) {
 	tb.Helper()
 	if err := w.service.Import(context.Background(), commandLine, dataset, nil); err != nil {

@@ -5,6 +5,9 @@ import "context"
 // Accounts lists the accounts that the actor can see, by name: those of which
 // it is a member, all of them for the operator.
 func (s *Service) Accounts(ctx context.Context, actor Actor, query AccountQuery) (Page[Account], error) {
+	if err := actor.whole(); err != nil {
+		return Page[Account]{}, err
+	}
 	userID := actor.User.ID
 	if actor.Operator() {
 		userID = ""
@@ -127,7 +130,7 @@ func (s *Service) EditAccount(ctx context.Context, actor Actor, id ID, edit Acco
 func DecideEditAccount(f AccountFacts, actor Actor, edit AccountEdit) (Account, error) {
 	rights, err := f.rights(actor)
 	if err != nil {
-		return Account{}, err
+		return f.lift(actor, edit, err)
 	}
 	if !rights.May(AreaAccount, Write) && !actor.Operator() {
 		return Account{}, refuse(Forbidden, "changing the account needs write permission on the area %q", AreaAccount)

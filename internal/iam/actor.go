@@ -22,7 +22,7 @@ type Actor struct {
 	CredentialID ID
 	// SessionProved is when the session that was shown was last signed in to,
 	// zero for every other credential; Factor is the second factor that it
-	// showed then, "" none.
+	// showed then, "" none (see factor.go).
 	SessionProved time.Time
 	Factor        string
 	RemoteAddr    string
@@ -31,7 +31,9 @@ type Actor struct {
 
 // Operator reports whether the actor carries the operator's rights: creating
 // and seeing every account, adding members directly, member limits.
-func (a Actor) Operator() bool { return a.program() || (a.Kind == ByUser && a.User.Operator) }
+func (a Actor) Operator() bool {
+	return a.program() || (a.Kind == ByUser && a.User.Operator && !a.LacksFactor())
+}
 
 // Name is what others see of the actor, as invited_by: a user's address.
 func (a Actor) Name() string {

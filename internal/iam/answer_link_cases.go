@@ -67,6 +67,7 @@ func (s *Service) answerByLink(
 			return LinkAnswer{}, missing(err, notFound("invitation"))
 		}
 		entry.AccountID = facts.Invitation.AccountID
+		facts.Vouched = actor.vouched()
 		decision, err := DecideLinkAnswer(facts, link, answer, join.userID, tx.Now())
 		if err != nil {
 			return LinkAnswer{}, err

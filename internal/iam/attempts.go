@@ -13,6 +13,8 @@ const (
 	codesPerAddress = 10  // wrong ones in attemptStretch
 	codesPerDay     = 100 // wrong ones of an address (NIST SP 800-63B)
 	fewPerClient    = 100 // wrong codes and dead links in attemptStretch
+	guessesPerUser  = 10  // wrong codes of its second factor in attemptStretch
+	guessesPerDay   = 50  // of 3 in a million each
 
 	attemptStretch = 15 * time.Minute
 )
@@ -38,6 +40,17 @@ func (s SignIn) failing(c Challenge, proof Proof, visitor Visitor, now time.Time
 		tallyOf("fail_address", address, attemptStretch, codesPerAddress, now),
 		tallyOf("fail_address_day", address, day, codesPerDay, now),
 	)
+}
+
+// guessing are the tallies of wrong codes of a second factor. Nobody gets to try
+// one who has not signed in as its user already, so nobody else is kept out.
+func (s SignIn) guessing(user User, actor Actor, now time.Time) []Tally {
+	subject := s.Secrets.Blind(string(user.ID))
+	return []Tally{
+		tallyOf("factor_user", subject, attemptStretch, guessesPerUser, now),
+		tallyOf("factor_user_day", subject, day, guessesPerDay, now),
+		tallyOf("fail_client", s.Secrets.Blind(client(actor.RemoteAddr)), attemptStretch, fewPerClient, now),
+	}
 }
 
 // tooMany is the refusal of what a tally has no room for.

@@ -39,6 +39,13 @@ const (
 	SessionEnd     Action = "session.end"
 	AddressAsk     Action = "address.ask"
 	AddressChange  Action = "address.change"
+	FactorBegin    Action = "factor.begin" // a second factor is being set up, and asks for nothing yet
+	FactorAdd      Action = "factor.add"
+	FactorShow     Action = "factor.show" // a session showed it
+	FactorRemove   Action = "factor.remove"
+	FactorReset    Action = "factor.reset" // by the operator, for who lost it
+	RecoveryRenew  Action = "recovery_code.renew"
+	RecoveryUse    Action = "recovery_code.use"
 	RoleDefine     Action = "role.define"
 	RoleDrop       Action = "role.drop"
 	Import         Action = "import"

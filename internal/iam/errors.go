@@ -39,6 +39,7 @@ const (
 	SignInAgain                    // the session's sign-in is too long ago for this
 	ProofRefused                   // a code or link that proves a mailbox is wrong, used or too old
 	TooManyAttempts                // too many of them, or too many mails asked for; RetryAfter says how long
+	FactorFirst                    // the session has yet to show its user's second factor
 )
 
 // Error is a refusal. Message is for the client: it never holds an address

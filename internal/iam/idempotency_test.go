@@ -325,7 +325,7 @@ func TestKeptOutcomesStayReadable(t *testing.T) {
 				Invited: true, InvitedBy: "admin@example.com", InvitedOn: noon, ExpiresOn: noon.Add(time.Hour),
 				Grantor: iam.Grantor{Kind: iam.ByUser, ID: adminID}, CreatedOn: noon, AnsweredOn: noon, Revision: 7,
 			},
-			User: iam.User{ID: guestID, Email: "guest@example.com", Verified: true, FirstName: "G", LastName: "uest", TwoFactor: true, CreatedOn: noon},
+			User: iam.User{ID: guestID, Email: "guest@example.com", Verified: true, FirstName: "G", LastName: "uest", TwoFactor: true, OwnFactor: true, CreatedOn: noon},
 			GrantorFacts: iam.GrantorFacts{
 				Grantor: iam.Grantor{Kind: iam.ByUser, ID: adminID}, Active: true, Membership: &iam.Membership{Status: iam.Accepted},
 			},

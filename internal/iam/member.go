@@ -11,9 +11,17 @@ type AccountFacts struct {
 }
 
 // rights checks that the actor can see the account, and returns what it may do.
+// Everything that is done in an account rests on it, so what the account
+// enforces is enforced here, whatever was shown: key, token or session.
 func (f AccountFacts) rights(actor Actor) (Rights, error) {
 	if f.Own == nil && !actor.Operator() {
 		return Rights{}, accountNotFound()
+	}
+	if err := actor.whole(); err != nil {
+		return Rights{}, err
+	}
+	if f.Account.EnforceTwoFactor && !actor.HasFactor() {
+		return Rights{}, needsFactor(f.Account)
 	}
 	return actor.rights(f.Own), nil
 }

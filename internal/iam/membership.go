@@ -100,6 +100,9 @@ type AnswerFacts struct {
 	Grantor    GrantorFacts
 	// OtherSuperAdmins counts the account's other active Super Administrators.
 	OtherSuperAdmins int
+	// Vouched says that who answers was asked for a second factor by a provider
+	// that the operator trusts.
+	Vouched bool
 }
 
 // DecideAnswer says what becomes of an invitation that its user accepts or
@@ -157,7 +160,7 @@ func mayAccept(f AnswerFacts) error {
 	if account.Suspended {
 		return suspended()
 	}
-	if account.EnforceTwoFactor && !f.User.TwoFactor {
+	if account.EnforceTwoFactor && !f.User.HasFactor() && !f.Vouched {
 		return refuse(TwoFactorRequired, "%q enforces two-factor authentication; set up a second factor, then accept", account.Name)
 	}
 	return nil

@@ -117,6 +117,7 @@ func (s *Service) answer(ctx context.Context, actor Actor, id ID, answer Status,
 		if err != nil {
 			return Invitation{}, missing(err, notFound(noun))
 		}
+		facts.Vouched = actor.vouched()
 		before := facts.Invitation.Membership
 		if invitesOnly && !before.Invited {
 			return Invitation{}, notFound(noun)
@@ -173,8 +174,16 @@ func (s *Service) LeaveAccount(ctx context.Context, actor Actor, accountID ID) e
 	return err
 }
 
-// mustBeUser refuses the operator's own credentials where a person is meant.
+// mustBeUser refuses whoever is no user, wholly signed in.
 func mustBeUser(actor Actor) error {
+	if err := mustBePerson(actor); err != nil {
+		return err
+	}
+	return actor.whole()
+}
+
+// mustBePerson refuses the operator's own credentials where a person is meant.
+func mustBePerson(actor Actor) error {
 	switch actor.Kind {
 	case ByUser:
 		return nil

@@ -10,6 +10,10 @@ type Notice string
 const (
 	KeyRotated     Notice = "key-rotated"
 	AddressChanged Notice = "address-changed" // goes to the old address
+
+	FactorAdded      Notice = "factor-added"
+	FactorRemoved    Notice = "factor-removed"
+	RecoveryCodeUsed Notice = "recovery-code-used"
 )
 
 // noticeOf is a message to a user about what an operation did. The operation's

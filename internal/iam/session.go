@@ -93,6 +93,7 @@ const maxAgent = 200
 // SignIn is how users sign in. The zero value lets nobody.
 type SignIn struct {
 	Secrets  Secrets
+	Codes    TimeCodes     // of second factors; nil: there are none
 	Lifetime time.Duration // of a session; 0 is DefaultSessionLifetime
 	Idle     time.Duration // 0 is DefaultSessionIdle
 }
@@ -105,6 +106,13 @@ type Secrets interface {
 	// Blind is a keyed hash of a text: it is the same for the same text, and
 	// nobody without the key finds out whose it is, however few texts there are.
 	Blind(text string) string
+	// Blinds are what Blind made of a text with any key that the instance still
+	// has, the present one first.
+	Blinds(text string) []string
+	// SealSeed encrypts the seed of a factor, and OpenSeed gives it back for that
+	// factor of that user alone.
+	SealSeed(userID, factorID ID, seed []byte) []byte
+	OpenSeed(userID, factorID ID, sealed []byte) ([]byte, error)
 }
 
 // WithSignIn returns the same use cases, by which users sign in as signIn says.

@@ -169,9 +169,14 @@ func (s *Service) Sessions(ctx context.Context, actor Actor) ([]Session, error) 
 	return holding, nil
 }
 
-// EndSession ends one of the actor's sessions, its own too: that is signing out.
+// EndSession ends one of the actor's sessions, its own too: that is signing out,
+// which needs no second factor.
 func (s *Service) EndSession(ctx context.Context, actor Actor, id ID) error {
-	if err := mustBeUser(actor); err != nil {
+	check := mustBeUser
+	if id == actor.CredentialID {
+		check = mustBePerson
+	}
+	if err := check(actor); err != nil {
 		return err
 	}
 	all, err := s.store.Sessions(ctx, actor.User.ID)

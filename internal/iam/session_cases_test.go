@@ -1,9 +1,11 @@
 package iam_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"hither/internal/id"
 	"hither/internal/store"
 	"hither/internal/store/storetest"
+	"hither/internal/totp"
 	"hither/test/postgres"
 )
 
@@ -27,6 +30,22 @@ func (secrets) MatchCode(purpose iam.ChallengePurpose, id iam.ID, typed string) 
 func (secrets) Blind(text string) string {
 	sum := sha256.Sum256([]byte("key:" + text))
 	return hex.EncodeToString(sum[:])
+}
+
+func (s secrets) Blinds(text string) []string {
+	return []string{s.Blind(text), s.Blind("older " + text)}
+}
+
+func (secrets) SealSeed(userID, factorID iam.ID, seed []byte) []byte {
+	return append([]byte("sealed "+string(userID)+string(factorID)), seed...)
+}
+
+func (secrets) OpenSeed(userID, factorID iam.ID, sealed []byte) ([]byte, error) {
+	seed, ok := bytes.CutPrefix(sealed, []byte("sealed "+string(userID)+string(factorID)))
+	if !ok {
+		return nil, errors.New("it is sealed for another row")
+	}
+	return seed, nil
 }
 
 func codeOf(purpose iam.ChallengePurpose, id iam.ID) string {
@@ -69,7 +88,7 @@ func (s stage) signing(t *testing.T, over iam.Store) stage {
 func (s stage) over(store iam.Store) *iam.Service {
 	return iam.NewService(store, id.NewSource(s.now).New, s.now).
 		WithMailing(iam.Mailing{Enabled: true}).
-		WithSignIn(iam.SignIn{Secrets: secrets{}})
+		WithSignIn(iam.SignIn{Secrets: secrets{}, Codes: totp.Codes{}})
 }
 
 var visitor = iam.Visitor{RemoteAddr: "192.0.2.1", RequestID: "r", Agent: "Browser/1"}

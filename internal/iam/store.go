@@ -30,6 +30,9 @@ type Store interface {
 	// Sessions lists a user's sessions that were not ended, oldest first.
 	Sessions(ctx context.Context, userID ID) ([]Session, error)
 
+	// Factors are a user's second factors; ErrNoRow where there is no such user.
+	Factors(ctx context.Context, userID ID) (FactorFacts, error)
+
 	// User finds a user by id, UserByEmail by its canonical address.
 	User(ctx context.Context, id ID) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error)
@@ -168,6 +171,26 @@ type Tx interface {
 	FailChallenge(id ID) error
 	UseChallenge(id ID) error
 	EndChallenges(userID ID) error
+	// FactorFacts are a user's second factors. Nobody else tries one of its codes
+	// or changes them until the transaction ends.
+	FactorFacts(userID ID) (FactorFacts, error)
+	// InsertFactor adds a factor that is being set up, in place of one that was.
+	InsertFactor(factor Factor, entry AuditEntry) error
+	// UseStep keeps the factor's LastStep and Sealed, if the last step lies behind;
+	// else ErrStale. ConfirmFactor has one that is being set up ask for its codes;
+	// ErrStale where it is none.
+	UseStep(factor Factor) error
+	ConfirmFactor(factor Factor, entry AuditEntry) error
+	// DropFactors removes a user's factors, with their recovery codes.
+	DropFactors(userID ID, entry AuditEntry) error
+	// KeepRecoveryCodes keeps a user's recovery codes, blinded, in place of those
+	// that there are. UseRecoveryCode uses up one of which any of the hashes is
+	// kept; ErrStale where none is that was not used.
+	KeepRecoveryCodes(userID ID, hashes []string, entry AuditEntry) error
+	UseRecoveryCode(userID ID, hashes []string) error
+	// RaiseSession notes that a session showed a factor now, and gives it another
+	// secret; ErrStale where it ended, or its factor is not before any more.
+	RaiseSession(id ID, before, factor string, hash [32]byte) (Session, error)
 	// Queue adds a message; one of the same id that is there already stays.
 	Queue(delivery Delivery) error
 	// DueDelivery reads the message that has been due for longest, past those

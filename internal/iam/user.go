@@ -13,7 +13,8 @@ type User struct {
 	Telephone string
 	Country   string
 	Zipcode   string
-	TwoFactor bool // has a second factor; a fact that the operator sets
+	TwoFactor bool // has a second factor where it signs in otherwise, by the operator's word
+	OwnFactor bool // has one here; the store keeps it with the factors
 	Suspended bool // disabled: every credential of the user is refused
 	Operator  bool // carries the operator's rights beside its own
 	CreatedOn time.Time

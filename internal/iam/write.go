@@ -72,7 +72,7 @@ func denied(err error) string {
 	case SignInAgain:
 		return "sign_in_again"
 	case Internal, Invalid, InviteExpired, AlreadyAnswered, NoSeat, AlreadyMember, AlreadyInvited, KeyReused, Conflict, Unavailable,
-		InviteWithdrawn, LinkReplaced, SignInFirst, ProofRefused, TooManyAttempts:
+		InviteWithdrawn, LinkReplaced, SignInFirst, ProofRefused, TooManyAttempts, FactorFirst:
 	}
 	return ""
 }

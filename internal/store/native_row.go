@@ -42,6 +42,10 @@ func (r *nativeRow) Scan(dest ...any) error {
 			if err := into.Scan(r.bytes(column)); err != nil {
 				return err
 			}
+		case *sealed:
+			if err := into.Scan(r.bytes(column)); err != nil {
+				return err
+			}
 		default:
 			return fmt.Errorf("nothing is scanned into a %T", into)
 		}

@@ -355,6 +355,11 @@ func scanPostgres(typ uint32, value []byte, into any) error {
 			return err
 		}
 		return into.Scan(value)
+	case *sealed:
+		if err := must(typ, isBytes); err != nil {
+			return err
+		}
+		return into.Scan(value)
 	}
 	n, err := integerOf(typ, value)
 	if err != nil {

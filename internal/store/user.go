@@ -8,12 +8,12 @@ import (
 )
 
 const userColumns = `u.id, u.email, u.verified, u.first_name, u.last_name, u.telephone, u.country, u.zipcode,
-	u.two_factor, u.suspended, u.operator, u.created_on`
+	u.two_factor, u.own_factor, u.suspended, u.operator, u.created_on`
 
 func userDest(to []any, u *iam.User) []any {
 	return append(to,
 		(*text)(&u.ID), (*text)(&u.Email), (*flag)(&u.Verified), (*text)(&u.FirstName), (*text)(&u.LastName),
-		(*text)(&u.Telephone), (*text)(&u.Country), (*text)(&u.Zipcode), (*flag)(&u.TwoFactor), (*flag)(&u.Suspended),
+		(*text)(&u.Telephone), (*text)(&u.Country), (*text)(&u.Zipcode), (*flag)(&u.TwoFactor), (*flag)(&u.OwnFactor), (*flag)(&u.Suspended),
 		(*flag)(&u.Operator), (*stamp)(&u.CreatedOn))
 }
 

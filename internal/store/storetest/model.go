@@ -60,7 +60,8 @@ func RunModel(t *testing.T, open Open) {
 type grade int
 
 const (
-	gradeNone grade = iota
+	gradeLocked grade = iota - 1 // a member, kept out by what the account enforces
+	gradeNone
 	gradeReader
 	gradeManager
 	gradeSuper
@@ -160,6 +161,16 @@ func (m *model) gradeOf(user *modelUser) grade {
 	return gradeNone
 }
 
+// acts is gradeOf for who does something there: without a second factor nobody
+// does where the account enforces one.
+func (m *model) acts(user *modelUser) grade {
+	g := m.gradeOf(user)
+	if g != gradeNone && m.account.EnforceTwoFactor && !user.TwoFactor {
+		return gradeLocked
+	}
+	return g
+}
+
 func (m *model) seats() int {
 	seats := 0
 	for _, r := range m.rows {
@@ -192,6 +203,8 @@ func (m *model) grantorAble(r *modelRow) bool {
 // manages predicts the refusal of who may not manage members at all.
 func (m *model) manages(g grade) iam.Kind {
 	switch {
+	case g == gradeLocked:
+		return iam.TwoFactorRequired
 	case g == gradeNone:
 		return iam.AccountNotFound
 	case g < gradeManager:

@@ -75,7 +75,7 @@ func (m *model) resend(t *rapid.T) {
 	row, end := m.pickRow(t), m.pickEnd(t)
 	user, actor := m.actor(t)
 	_, err := m.service.Resend(context.Background(), actor, m.account.ID, row.id, end, iam.IdempotencyKey{})
-	expect(t, "resend", err, m.sendsAgain(m.gradeOf(user), row))
+	expect(t, "resend", err, m.sendsAgain(m.acts(user), row))
 	if err == nil {
 		m.sentAgain(row, user, end)
 	}
@@ -85,7 +85,7 @@ func (m *model) renew(t *rapid.T) {
 	row, end := m.pickRow(t), m.pickEnd(t)
 	user, actor := m.actor(t)
 	anew := row.invited && m.status(row) == iam.Expired
-	want := m.sendsAgain(m.gradeOf(user), row)
+	want := m.sendsAgain(m.acts(user), row)
 	var existing *modelRow
 	for _, r := range m.rows {
 		if r.email == row.email && m.live(r) {
@@ -135,7 +135,7 @@ func (m *model) confirm(t *rapid.T) {
 	row := m.pickRow(t)
 	user, actor := m.actor(t)
 	_, err := m.service.ConfirmInvitation(context.Background(), actor, m.account.ID, row.id, iam.IdempotencyKey{})
-	expect(t, "confirm", err, m.waits(m.gradeOf(user), row))
+	expect(t, "confirm", err, m.waits(m.acts(user), row))
 	if err == nil && row.grantor != user {
 		row.grantor = user
 		row.revisions++

@@ -30,7 +30,7 @@ func (m *model) invite(t *rapid.T) {
 			existing = r
 		}
 	}
-	want, g := m.manages(m.gradeOf(user)), m.gradeOf(user)
+	want, g := m.manages(m.acts(user)), m.acts(user)
 	confirms := false
 	switch {
 	case want != iam.Internal:
@@ -116,7 +116,7 @@ func (m *model) edit(t *rapid.T) {
 	row := m.pickRow(t)
 	user, actor := m.actor(t)
 	asked := pickGrade(t)
-	g := m.gradeOf(user)
+	g := m.acts(user)
 
 	want := m.touches(g, row)
 	switch status := m.status(row); {
@@ -149,7 +149,7 @@ func (m *model) edit(t *rapid.T) {
 func (m *model) remove(t *rapid.T) {
 	row := m.pickRow(t)
 	user, actor := m.actor(t)
-	want := m.touches(m.gradeOf(user), row)
+	want := m.touches(m.acts(user), row)
 	status := m.status(row)
 	switch {
 	case want != iam.Internal:
@@ -171,7 +171,7 @@ func (m *model) remove(t *rapid.T) {
 func (m *model) cancel(t *rapid.T) {
 	row := m.pickRow(t)
 	user, actor := m.actor(t)
-	want := m.touches(m.gradeOf(user), row)
+	want := m.touches(m.acts(user), row)
 	status := m.status(row)
 	switch {
 	case want != iam.Internal:

@@ -40,7 +40,8 @@ CREATE TABLE users (
     suspended  SMALLINT NOT NULL CHECK (suspended IN (0, 1)),
     operator   SMALLINT NOT NULL CHECK (operator IN (0, 1)),
     created_on BIGINT NOT NULL,
-    locale     TEXT COLLATE "C" NOT NULL DEFAULT '' -- of its messages and pages, '': unknown
+    locale     TEXT COLLATE "C" NOT NULL DEFAULT '', -- of its messages and pages, '': unknown
+    own_factor SMALLINT NOT NULL DEFAULT 0 CHECK (own_factor IN (0, 1)) -- has a confirmed row in factors
 );
 
 CREATE TABLE user_keys (
@@ -281,3 +282,26 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_user ON sessions (user_id, id) WHERE ended_on = 0;
 CREATE INDEX sessions_end ON sessions (expires_on);
+
+-- Second factors. A seed is sealed by the instance's key, for this row of this
+-- user alone. A code works once: last_step only rises. A factor that is removed
+-- is gone, with its seed. Of a recovery code a keyed hash is kept.
+CREATE TABLE factors (
+    id           TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    user_id      TEXT COLLATE "C" NOT NULL REFERENCES users (id),
+    kind         TEXT COLLATE "C" NOT NULL,
+    seed         BYTEA NOT NULL,
+    last_step    BIGINT NOT NULL, -- the newest time step whose code was used
+    session_id   TEXT COLLATE "C" NOT NULL, -- that set it up
+    created_on   BIGINT NOT NULL,
+    confirmed_on BIGINT NOT NULL -- 0: it is being set up, and asks for nothing
+);
+CREATE UNIQUE INDEX factors_user ON factors (user_id) WHERE confirmed_on > 0;
+CREATE UNIQUE INDEX factors_set_up ON factors (user_id) WHERE confirmed_on = 0;
+
+CREATE TABLE recovery_codes (
+    user_id TEXT COLLATE "C" NOT NULL REFERENCES users (id),
+    hash    TEXT COLLATE "C" NOT NULL CHECK (length(hash) = 64),
+    used_on BIGINT NOT NULL, -- 0: it works
+    PRIMARY KEY (user_id, hash)
+);

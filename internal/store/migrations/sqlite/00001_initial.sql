@@ -39,7 +39,8 @@ CREATE TABLE users (
     suspended  INTEGER NOT NULL CHECK (suspended IN (0, 1)),
     operator   INTEGER NOT NULL CHECK (operator IN (0, 1)),
     created_on INTEGER NOT NULL,
-    locale     TEXT    NOT NULL DEFAULT '' -- of its messages and pages, '': unknown
+    locale     TEXT    NOT NULL DEFAULT '', -- of its messages and pages, '': unknown
+    own_factor INTEGER NOT NULL DEFAULT 0 CHECK (own_factor IN (0, 1)) -- has a confirmed row in factors
 ) STRICT, WITHOUT ROWID;
 
 -- Credentials lie by what every request finds them by, not by their ids.
@@ -284,3 +285,26 @@ CREATE TABLE sessions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_user ON sessions (user_id, id) WHERE ended_on = 0;
 CREATE INDEX sessions_end ON sessions (expires_on);
+
+-- Second factors. A seed is sealed by the instance's key, for this row of this
+-- user alone. A code works once: last_step only rises. A factor that is removed
+-- is gone, with its seed. Of a recovery code a keyed hash is kept.
+CREATE TABLE factors (
+    id           TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    user_id      TEXT    NOT NULL REFERENCES users (id),
+    kind         TEXT    NOT NULL,
+    seed         BLOB    NOT NULL,
+    last_step    INTEGER NOT NULL, -- the newest time step whose code was used
+    session_id   TEXT    NOT NULL, -- that set it up
+    created_on   INTEGER NOT NULL,
+    confirmed_on INTEGER NOT NULL -- 0: it is being set up, and asks for nothing
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX factors_user ON factors (user_id) WHERE confirmed_on > 0;
+CREATE UNIQUE INDEX factors_set_up ON factors (user_id) WHERE confirmed_on = 0;
+
+CREATE TABLE recovery_codes (
+    user_id TEXT    NOT NULL REFERENCES users (id),
+    hash    TEXT    NOT NULL CHECK (length(hash) = 64),
+    used_on INTEGER NOT NULL, -- 0: it works
+    PRIMARY KEY (user_id, hash)
+) STRICT, WITHOUT ROWID;
