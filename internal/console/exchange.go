@@ -25,6 +25,7 @@ type exchange struct {
 	nonce     string
 	lang      string
 	actor     iam.Actor // who is signed in; Kind "" for nobody
+	half      iam.Actor // who has signed in but for its second factor, and may do nothing else
 	seen      Seen
 }
 

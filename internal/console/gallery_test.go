@@ -74,6 +74,21 @@ func exhibits() []exhibit {
 		{"sessions", owned(newWorld()), get, "/sessions", "", 200},
 		{"keys", owned(newWorld()), get, "/keys", "", 200},
 		{"key-shown", owned(newWorld()), post, "/keys/" + string(aSession) + "/rotate", "", 200},
+		{"second", owned(newWorld()), get, "/factor", "", 200},
+		{"second-asked", owned(newWorld()), get, "/factor?next=/invites/" + string(anInvite), "", 200},
+		{"second-on", owned(newWorld()).with(guardedBy), get, "/factor", "", 200},
+		{"second-back", owned(newWorld()).with(guardedBy), get, "/factor?next=/invites/" + string(anInvite), "", 200},
+		{"second-wrong", refusing(iam.ProofRefused).as(invited).with(guardedBy), post, "/factor/remove", "code=x", 403},
+		{"set-up", owned(newWorld()), get, "/factor/set-up", "", 200},
+		{"set-up-wrong", refusing(iam.ProofRefused).as(invited), post, "/factor/confirm", "code=x", 403},
+		{"set-up-limit", refusing(iam.TooManyAttempts).as(invited), post, "/factor/confirm", "code=x", 429},
+		{"set-up-done", owned(newWorld()), post, "/factor/confirm", "code=x", 200},
+		{"codes-new", owned(newWorld()), post, "/factor/codes", "", 200},
+		{"step", owned(newWorld()).half(), get, "/sign-in/factor?next=/invite", "", 200},
+		{"step-wrong", refusing(iam.ProofRefused).as(invited).half(), post, "/sign-in/factor", "code=x", 403},
+		{"step-limit", refusing(iam.TooManyAttempts).as(invited).half(), post, "/sign-in/factor", "code=x", 429},
+		{"step-recovery", owned(newWorld()).half(), get, "/sign-in/recovery", "", 200},
+		{"step-recovery-wrong", refusing(iam.ProofRefused).as(invited).half(), post, "/sign-in/recovery", "code=x", 403},
 		{"stop", newWorld(), get, "/u/TOKEN", "", 200},
 		{"stopped", newWorld(), post, "/u/TOKEN", "from=everyone", 200},
 		{"gone", owned(newWorld()), get, "/invites/none", "", 404},
@@ -86,6 +101,10 @@ func exhibits() []exhibit {
 		{"letter", newWorld().with(letters), get, "/demo/mail/1", "", 200},
 		{"unlock", newWorld().with(func(w *world) { w.key = "k" }), get, "/demo/mail", "LOCKED", 403},
 	}
+}
+
+func guardedBy(w *world) {
+	w.factor = iam.FactorState{Since: noon().Add(-50 * time.Hour), CodesLeft: 9}
 }
 
 func letters(w *world) {

@@ -24,8 +24,12 @@ func (x *exchange) identify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.actor = actor
-	x.actor.RemoteAddr, x.actor.RequestID = remoteHost(x.r.RemoteAddr), x.requestID
+	actor.RemoteAddr, actor.RequestID = remoteHost(x.r.RemoteAddr), x.requestID
+	if actor.LacksFactor() {
+		x.half = actor
+	} else {
+		x.actor = actor
+	}
 	return nil
 }
 
@@ -33,8 +37,12 @@ func (x *exchange) signedIn() bool { return x.actor.Kind == iam.ByUser }
 
 // visitor is what is noted of the browser, whoever uses it.
 func (x *exchange) visitor() iam.Visitor {
+	session := x.actor.CredentialID
+	if session == "" {
+		session = x.half.CredentialID
+	}
 	return iam.Visitor{
-		RemoteAddr: remoteHost(x.r.RemoteAddr), RequestID: x.requestID, Agent: x.r.UserAgent(), Session: x.actor.CredentialID,
+		RemoteAddr: remoteHost(x.r.RemoteAddr), RequestID: x.requestID, Agent: x.r.UserAgent(), Session: session,
 	}
 }
 
@@ -50,8 +58,13 @@ func (x *exchange) beginSession(begun iam.SignedIn) {
 	x.setCookie(sessionCookie, begun.Secret, begun.Session.ExpiresOn.Sub(x.Now()))
 }
 
-// leadToSignIn leads to the sign-in, and from there to a page of ours.
+// leadToSignIn leads to the sign-in, or to what is left of it, and from there to a
+// page of ours.
 func (x *exchange) leadToSignIn(next string) {
+	if x.half.Kind == iam.ByUser {
+		x.toWith("/sign-in/factor", x.next(next))
+		return
+	}
 	x.to("/sign-in?" + url.Values{"next": {x.next(next)}}.Encode())
 }
 

@@ -28,6 +28,10 @@ const (
 	homePage       = "home"
 	sessionsPage   = "sessions"
 	keysPage       = "keys"
+	factorPage     = "factor"
+	setUpPage      = "setup"
+	codesPage      = "codes"
+	stepPage       = "step"
 	stopPage       = "stop"
 	mailboxPage    = "mailbox"
 	letterPage     = "letter"
@@ -36,7 +40,8 @@ const (
 
 func pageNames() []string {
 	return []string{
-		invitationPage, noticePage, signInPage, codePage, homePage, sessionsPage, keysPage, stopPage, mailboxPage, letterPage, unlockPage,
+		invitationPage, noticePage, signInPage, codePage, homePage, sessionsPage, keysPage, factorPage, setUpPage, codesPage, stepPage,
+		stopPage, mailboxPage, letterPage, unlockPage,
 	}
 }
 

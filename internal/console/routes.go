@@ -48,6 +48,8 @@ func (c *Console) pages() []*page {
 		{pattern: "/sign-in", get: (*exchange).showSignIn, post: (*exchange).askSignIn},
 		{pattern: "/sign-in/code", get: (*exchange).showCode, post: (*exchange).signInByCode},
 		{pattern: "/sign-in/link", get: (*exchange).showProof, post: (*exchange).signInByLink},
+		{pattern: "/sign-in/factor", get: (*exchange).showStep, post: (*exchange).takeStep},
+		{pattern: "/sign-in/recovery", get: (*exchange).showRecovery, post: (*exchange).takeRecovery},
 		{pattern: "/sign-out", post: (*exchange).signOut},
 
 		{pattern: "/home", get: (*exchange).showHome, private: true, landing: true},
@@ -56,6 +58,11 @@ func (c *Console) pages() []*page {
 		{pattern: "/sessions/{session_id}/end", post: (*exchange).endSession, private: true},
 		{pattern: "/keys", get: (*exchange).showKeys, private: true, landing: true},
 		{pattern: "/keys/{key_id}/rotate", post: (*exchange).rotateKey, private: true},
+		{pattern: "/factor", get: (*exchange).showFactor, private: true, landing: true},
+		{pattern: "/factor/set-up", get: (*exchange).showSetUp, post: (*exchange).beginFactor, private: true},
+		{pattern: "/factor/confirm", post: (*exchange).confirmFactor, private: true},
+		{pattern: "/factor/codes", post: (*exchange).renewCodes, private: true},
+		{pattern: "/factor/remove", post: (*exchange).removeFactor, private: true},
 
 		{pattern: c.stylePath, get: (*exchange).showStyle},
 	}

@@ -27,6 +27,14 @@ type Service interface {
 	EndSession(ctx context.Context, actor iam.Actor, id iam.ID) error
 	EndOtherSessions(ctx context.Context, actor iam.Actor) error
 
+	Factor(ctx context.Context, actor iam.Actor) (iam.FactorState, error)
+	BeginFactor(ctx context.Context, actor iam.Actor) error
+	FactorSeed(ctx context.Context, actor iam.Actor) ([]byte, error)
+	ConfirmFactor(ctx context.Context, actor iam.Actor, code string) (iam.ConfirmedFactor, error)
+	ShowFactor(ctx context.Context, actor iam.Actor, shown iam.ShownFactor) (iam.SignedIn, error)
+	RemoveFactor(ctx context.Context, actor iam.Actor, shown iam.ShownFactor) error
+	RenewRecoveryCodes(ctx context.Context, actor iam.Actor) ([]string, error)
+
 	OwnKeys(ctx context.Context, actor iam.Actor) ([]iam.Key, error)
 	RotateOwnKey(ctx context.Context, actor iam.Actor, id iam.ID, key iam.IdempotencyKey) (iam.Replayable[iam.Key], string, error)
 }

@@ -57,7 +57,7 @@ func (x *exchange) askSignIn() error {
 // signInToAnswer mails them to the invited address, for who holds its link.
 func (x *exchange) signInToAnswer() error {
 	return x.visiting(func(v visit) error {
-		if !v.mailed() {
+		if !v.mailed() || x.half.Kind == iam.ByUser {
 			x.leadToSignIn(v.at)
 			return nil
 		}
@@ -126,6 +126,10 @@ func (x *exchange) signIn(begun iam.SignedIn, next string) {
 	x.beginSession(begun)
 	x.dropCookie(browserCookie)
 	x.dropCookie(proofCookie)
+	if actor := begun.Session.Actor(begun.User); actor.LacksFactor() {
+		x.toWith("/sign-in/factor", next)
+		return
+	}
 	x.to(next)
 }
 
@@ -211,8 +215,12 @@ func (x *exchange) switchUser() error {
 }
 
 func (x *exchange) endOwnSession() error {
-	if x.signedIn() {
-		err := x.Service.EndSession(x.r.Context(), x.actor, x.actor.CredentialID)
+	actor := x.actor
+	if !x.signedIn() {
+		actor = x.half
+	}
+	if actor.Kind == iam.ByUser {
+		err := x.Service.EndSession(x.r.Context(), actor, actor.CredentialID)
 		if err != nil && iam.KindOf(err) != iam.NotFound { // it ended meanwhile
 			return err
 		}

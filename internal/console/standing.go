@@ -54,7 +54,7 @@ func standingOf(v visit, actor iam.Actor, now time.Time) standing {
 		return wrong
 	case v.NeedsConfirmation:
 		return unconfirmed
-	case own && v.Account.EnforceTwoFactor && !actor.User.TwoFactor:
+	case own && v.Account.EnforceTwoFactor && !actor.HasFactor():
 		return factor
 	}
 	return open

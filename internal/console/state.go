@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 
 	"hither/internal/iam"
@@ -154,7 +155,12 @@ func (x *exchange) actions(v visit, found standing) []action {
 			{Label: x.say("wrong.switch"), To: "/invite/switch", Post: true},
 			{Label: x.say("wrong.home"), To: "/home", Quiet: true},
 		}
-	case factor, unconfirmed:
+	case factor:
+		return []action{
+			{Label: x.say("factor.begin"), To: "/factor?" + url.Values{"next": {"/invites/" + string(v.ID)}}.Encode()},
+			{Label: x.say("invite.decline.really"), To: v.at + "/decline", Post: true, Quiet: true},
+		}
+	case unconfirmed:
 		if !v.mayAnswer(x.actor) {
 			return nil
 		}

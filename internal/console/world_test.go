@@ -35,6 +35,8 @@ type world struct {
 	linked  iam.LinkedInvitation
 	user    *iam.User // who is signed in by the session cookie
 	refusal error     // what every write is refused with
+	factor  iam.FactorState
+	noSeed  error
 	letters []Letter
 	key     string // of the mailbox
 	calls   []string
@@ -129,6 +131,42 @@ func (w *world) Sessions(context.Context, iam.Actor) ([]iam.Session, error) {
 func (w *world) EndSession(context.Context, iam.Actor, iam.ID) error { return w.call("end session") }
 func (w *world) EndOtherSessions(context.Context, iam.Actor) error   { return w.call("end others") }
 
+func (w *world) Factor(context.Context, iam.Actor) (iam.FactorState, error) { return w.factor, nil }
+
+func (w *world) BeginFactor(context.Context, iam.Actor) error { return w.call("begin factor") }
+
+func (w *world) FactorSeed(context.Context, iam.Actor) ([]byte, error) {
+	return []byte("12345678901234567890"), w.noSeed
+}
+
+func (w *world) ConfirmFactor(context.Context, iam.Actor, string) (iam.ConfirmedFactor, error) {
+	whole := iam.SignedIn{Secret: "another", Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}
+	return iam.ConfirmedFactor{SignedIn: whole, Codes: someCodes()}, w.call("confirm factor")
+}
+
+func (w *world) ShowFactor(_ context.Context, _ iam.Actor, shown iam.ShownFactor) (iam.SignedIn, error) {
+	name := "show factor"
+	if shown.Recovery {
+		name = "show recovery code"
+	}
+	return iam.SignedIn{Secret: "another", Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}, w.call(name)
+}
+
+func (w *world) RemoveFactor(_ context.Context, _ iam.Actor, shown iam.ShownFactor) error {
+	if shown.Recovery {
+		return w.call("remove factor by recovery code")
+	}
+	return w.call("remove factor")
+}
+
+func (w *world) RenewRecoveryCodes(context.Context, iam.Actor) ([]string, error) {
+	return someCodes(), w.call("renew codes")
+}
+
+func someCodes() []string {
+	return strings.Fields(strings.Repeat("WXYZ2-34567 ABCDE-FGHJK ", 5))
+}
+
 func (w *world) OwnKeys(context.Context, iam.Actor) ([]iam.Key, error) {
 	return []iam.Key{{ID: aSession, Name: "Deployment", CreatedOn: noon().Add(-900 * time.Hour)}, {ID: anInvite, Name: "old", Disabled: true}}, nil
 }
@@ -141,7 +179,7 @@ func (w *world) Session(_ context.Context, secret string) (iam.Actor, iam.Sessio
 	if w.user == nil || secret != aSecret {
 		return iam.Actor{}, iam.Session{}, &auth.Error{Fault: auth.InvalidSession}
 	}
-	return iam.Actor{Kind: iam.ByUser, User: *w.user, CredentialID: aSession}, iam.Session{}, nil
+	return iam.Actor{Kind: iam.ByUser, User: *w.user, CredentialID: aSession, SessionProved: noon()}, iam.Session{}, nil
 }
 
 func (w *world) Letters() []Letter { return w.letters }
@@ -149,6 +187,12 @@ func (w *world) Key() string       { return w.key }
 
 func (w *world) as(email string) *world {
 	w.user = &iam.User{ID: aUser, Email: email, Verified: true}
+	return w
+}
+
+// half has the user's session lack the second factor that it has.
+func (w *world) half() *world {
+	w.user.OwnFactor = true
 	return w
 }
 
