@@ -15,6 +15,8 @@ type userCommands struct {
 	Set     userSetCommand     `cmd:"" help:"Set facts about a user."`
 	Disable userDisableCommand `cmd:"" help:"Refuse every credential of a user from its next request on."`
 	Enable  userEnableCommand  `cmd:"" help:"Take a disabling back."`
+
+	ResetFactor userResetFactorCommand `cmd:"" help:"Take away the second factor of a user who lost it, with its recovery codes, and end its sessions."`
 }
 
 func userRecord(u iam.User) record {
@@ -22,7 +24,7 @@ func userRecord(u iam.User) record {
 		{"id", u.ID},
 		{"email", u.Email},
 		{"verified", u.Verified},
-		{"two_factor", u.TwoFactor},
+		{"two_factor", u.HasFactor()},
 		{"operator", u.Operator},
 		{"disabled", u.Suspended},
 		{"first_name", u.FirstName},
@@ -54,7 +56,7 @@ type userAddCommand struct {
 	admin
 	Email      string `arg:"" help:"The user's address."`
 	Unverified bool   `help:"The address is yet to be proven; until then the user sees no invitation."`
-	TwoFactor  bool   `help:"The user has a second factor."`
+	TwoFactor  bool   `help:"The user has a second factor where it signs in otherwise."`
 	Operator   bool   `help:"The user carries the operator's rights beside its own."`
 	FirstName  string `placeholder:"NAME"`
 	LastName   string `placeholder:"NAME"`

@@ -10,7 +10,7 @@ type userSetCommand struct {
 	admin
 	User      string `arg:"" help:"Id or address."`
 	Verified  *bool  `help:"The address is proven, or yet to be." negatable:"unverified"`
-	TwoFactor *bool  `help:"The user has a second factor, or none." negatable:""`
+	TwoFactor *bool  `help:"The user has a second factor where it signs in otherwise, or none. One that it set up here is its own." negatable:""`
 	Operator  *bool  `help:"The user carries the operator's rights beside its own, or no longer." negatable:""`
 }
 

@@ -246,6 +246,62 @@ func TestStoryWrongUser(t *testing.T) {
 	}
 }
 
+// TestStorySecondFactor: somebody new accepts where the account asks for a second
+// factor, sets one up on the way, comes back and is a member; the next sign-in
+// asks for it (KF-70).
+func TestStorySecondFactor(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, nil)
+	s.Run(t, "account", "set", "Account", "--enforce-two-factor")
+	s.Run(t, "user", "set", theSuper, "--two-factor")
+	id := s.asks(t, "newcomer@example.org")
+	s.opensMail(t, "invites you to Account", "/i/")
+	s.sees(t, "Join Account")
+	s.presses(t, "Accept invitation")
+	s.sees(t, "Account asks for a second factor")
+	if got := s.status(t, id); got != "pending" {
+		t.Errorf("the invitation is %s", got)
+	}
+	s.presses(t, "Set up a second factor")
+	s.sees(t, "Second factor")
+	s.presses(t, "Set up a second factor")
+	s.sees(t, "Set up your authenticator")
+	if drawn := browser.See(t, s.b, chromedp.Evaluate[int](`document.querySelector("img.qr").naturalWidth`)); drawn < 100 {
+		t.Errorf("the QR code is %d pixels wide: the page's own policy may keep it out", drawn)
+	}
+	seed := strings.ReplaceAll(browser.See(t, s.b, chromedp.Evaluate[string](`document.querySelector("pre.secret").innerText`)), " ", "")
+	s.b.Do(t, chromedp.SendKeys(`//input[@name="code"]`, "000000"))
+	s.presses(t, "Confirm")
+	s.b.Do(t, chromedp.WaitVisible(`//*[@role="alert"]`))
+	s.b.Do(t, chromedp.SendKeys(`//input[@name="code"]`, codeOf(t, seed, 0)))
+	s.presses(t, "Confirm")
+	s.sees(t, "Recovery codes")
+	recovery := browser.See(t, s.b, chromedp.Evaluate[string](`document.querySelector(".codes li").innerText`))
+	s.presses(t, "Continue")
+	s.sees(t, "Join Account")
+	s.presses(t, "Accept invitation")
+	s.sees(t, "Welcome to Account")
+	if got := s.status(t, id); got != "accepted" {
+		t.Errorf("the invitation is %s", got)
+	}
+	s.presses(t, "See your organizations")
+	s.sees(t, "Your invitations")
+	s.presses(t, "Sign out")
+	s.sees(t, "Sign in by mail")
+	s.b.Do(t, chromedp.SendKeys(`//input[@name="email"]`, "newcomer@example.org"))
+	s.presses(t, "Send link and code")
+	s.sees(t, "Look into your mailbox")
+	code := s.code(t)
+	s.goes(t, "/sign-in/code")
+	s.b.Do(t, chromedp.SendKeys(`//input[@name="code"]`, code))
+	s.presses(t, "Sign in")
+	s.sees(t, "Your second factor")
+	s.presses(t, "Use a recovery code")
+	s.b.Do(t, chromedp.SendKeys(`//input[@placeholder="XXXXX-XXXXX"]`, recovery))
+	s.presses(t, "Sign in")
+	s.sees(t, "Your invitations")
+}
+
 // TestStoryDecline: somebody new says no, with a word, and no user is made.
 func TestStoryDecline(t *testing.T) {
 	t.Parallel()

@@ -158,7 +158,8 @@ func TestScannersChangeNothing(t *testing.T) {
 	paths := slices.Concat(links, []string{
 		"/invite", "/invite/accept", "/invite/decline", "/invite/later", "/invite/ask", "/invite/report", "/invite/sign-in",
 		"/invite/switch", "/invites/" + id, "/invites/" + id + "/accept", "/sign-in", "/sign-in/code", "/sign-in/link", "/sign-out", "/home", "/sessions",
-		"/sessions/end-others", "/sessions/" + id + "/end", "/keys", "/keys/" + id + "/rotate", "/demo/mail", "/demo/mail/unlock",
+		"/sessions/end-others", "/sessions/" + id + "/end", "/keys", "/keys/" + id + "/rotate",
+		"/sign-in/factor", "/sign-in/recovery", "/factor", "/factor/set-up", "/factor/confirm", "/factor/codes", "/factor/remove", "/demo/mail", "/demo/mail/unlock",
 	})
 	headers := []http.Header{
 		{"User-Agent": {"Mozilla/5.0 (compatible; SafeLinks)"}, "Sec-Purpose": {"prefetch;prerender"}, "Purpose": {"prefetch"}},
