@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"hither/internal/clock"
 	"hither/internal/iam"
@@ -49,6 +50,7 @@ type opened struct {
 	store   *store.Store
 	service *iam.Service
 	newID   func() string
+	now     func() time.Time // the one clock of all that stands on this database
 }
 
 // open opens the database for one command. The caller closes the store.
@@ -61,7 +63,9 @@ func (d database) open(ctx context.Context, logger *slog.Logger) (opened, error)
 }
 
 func openDatabase(ctx context.Context, where place, options store.Options) (opened, error) {
-	options.Now = clock.Now
+	if options.Now == nil {
+		options.Now = clock.Now
+	}
 	var (
 		db  *store.Store
 		err error
@@ -79,8 +83,8 @@ func openDatabase(ctx context.Context, where place, options store.Options) (open
 	if err != nil {
 		return opened{}, err
 	}
-	newID := id.NewSource(clock.Now).New
-	return opened{store: db, service: iam.NewService(db, newID, clock.Now), newID: newID}, nil
+	newID := id.NewSource(options.Now).New
+	return opened{store: db, service: iam.NewService(db, newID, options.Now), newID: newID, now: options.Now}, nil
 }
 
 // operator is who runs the binary beside its database.

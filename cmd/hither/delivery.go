@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"hither/internal/clock"
 	"hither/internal/iam"
 	"hither/internal/mail"
 	"hither/internal/outbox"
@@ -41,6 +40,7 @@ type delivering struct {
 	stop    context.CancelFunc
 	stopped chan struct{}
 	sender  mail.Sender
+	worker  *outbox.Worker // nil where nothing is sent
 }
 
 // deliver starts to deliver, where this instance sends anything, until the
@@ -66,11 +66,11 @@ func startDelivering(ctx context.Context, db opened, courier *mail.Courier, o se
 		kinds[kind] = courier.Deliver
 	}
 	worker := outbox.New(outbox.Options{
-		Source: db.service, Kinds: kinds, Queued: db.store.Queued(), Logger: o.Logger, Now: clock.Now, Grace: o.ShutdownTimeout,
+		Source: db.service, Kinds: kinds, Queued: db.store.Queued(), Logger: o.Logger, Now: db.now, Grace: o.ShutdownTimeout,
 	})
-	o.Metrics.WatchOutbox(db.service.Outbox, worker.Stats, clock.Now)
+	o.Metrics.WatchOutbox(db.service.Outbox, worker.Stats, db.now)
 	ctx, stop := context.WithCancel(ctx)
-	started := &delivering{stop: stop, stopped: make(chan struct{}), sender: courier.Sender}
+	started := &delivering{stop: stop, stopped: make(chan struct{}), sender: courier.Sender, worker: worker}
 	go func() {
 		defer close(started.stopped)
 		worker.Run(ctx)

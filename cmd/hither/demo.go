@@ -7,13 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
+	"hither/internal/clock"
 	"hither/internal/dataset"
 	"hither/internal/iam"
+	"hither/internal/id"
 	"hither/internal/server"
-	"hither/internal/store"
 )
 
 // demoCommand is `hither demo`.
@@ -26,9 +26,8 @@ type demoCommand struct {
 // demoShutdown is how long a demo lets requests finish: who stops one waits.
 const demoShutdown = 5 * time.Second
 
-// Run serves a database of its own until ctx ends, and removes it then.
+// Run serves databases of its own until ctx ends, and removes them then.
 func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
-	logger := slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: slog.Level(c.LogLevel)}))
 	rows, err := c.rows()
 	if err != nil {
 		return err
@@ -38,46 +37,27 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer closing(&err, public)
+	stage := demoStage{
+		base: baseURL("http", c.Listen, public), rows: rows,
+		logger: slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: slog.Level(c.LogLevel)})),
+	}
 	var drawn []secret
 	if !loopback(public) {
-		if drawn, err = withdraw(&rows); err != nil {
+		if drawn, err = withdraw(&stage.rows); err != nil {
 			return err
 		}
+		stage.key = iam.NewKeySecret()
+	}
+	if err := stage.begin(ctx); err != nil {
+		return c.explain(err)
+	}
+	defer closing(&err, &stage)
+	front, err := server.New(c.options(&stage, public))
+	if err != nil {
+		return err
 	}
 
-	folder, err := os.MkdirTemp("", "hither-demo-")
-	if err != nil {
-		return fmt.Errorf("make a folder for the demo's database: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	db, err := openDatabase(ctx, place{file: filepath.Join(folder, "hither.db")}, store.Options{Logger: logger})
-	if err != nil {
-		return err
-	}
-	defer closing(&err, db.store)
-	if err := db.service.Import(ctx, operator(), rows, nil); err != nil {
-		return inFile("--seed", c.Seed, err) // the examples are known to be right
-	}
-
-	base := baseURL("http", c.Listen, public)
-	post := newDemoMail(base, loopback(public))
-	db.service = post.service(db.service)
-	options := c.options(logger, public)
-	if options.Pages, err = post.pages(); err != nil {
-		return err
-	}
-	front, err := newServer(db, options)
-	if err != nil {
-		return err
-	}
-	courier, err := post.courier(front.Options)
-	if err != nil {
-		return err
-	}
-	defer closing(&err, startDelivering(ctx, db, courier, front.Options))
-	defer startSweeping(ctx, db, logger)()
-
-	text := welcome{base: base, listen: c.Listen, seed: c.Seed, rows: rows, drawn: drawn, mailKey: post.key}
+	text := welcome{base: stage.base, listen: c.Listen, seed: c.Seed, rows: stage.rows, drawn: drawn, key: stage.key}
 	if err := text.print(s.out); err != nil {
 		return err
 	}
@@ -88,13 +68,27 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	return err //nolint:wrapcheck // there is no more to say about a closed terminal
 }
 
-func (c *demoCommand) options(logger *slog.Logger, public net.Listener) server.Options {
+func (c *demoCommand) options(stage *demoStage, public net.Listener) server.Options {
 	return server.Options{
-		Logger:          logger,
+		Site:            stage,
+		Ready:           stage.ready,
+		Logger:          stage.logger,
+		Metrics:         server.NewMetrics(buildInfo()),
+		NewID:           id.NewSource(clock.Now).New,
+		Now:             clock.Now,
 		Limits:          server.DefaultLimits(),
 		Hosts:           server.NewHosts(c.Listen, public.Addr()),
 		ShutdownTimeout: demoShutdown,
 	}
+}
+
+// explain says in which file the rows were that a database did not take; the
+// examples are known to be right.
+func (c *demoCommand) explain(err error) error {
+	if refused, ok := errors.AsType[seedError](err); ok && c.Seed != "" {
+		return inFile("--seed", c.Seed, refused.error)
+	}
+	return err
 }
 
 // rows are what the demo starts with.
@@ -112,45 +106,4 @@ func (c *demoCommand) rows() (iam.Dataset, error) {
 		return iam.Dataset{}, inFile("--seed", c.Seed, err)
 	}
 	return rows, nil
-}
-
-// secret is a key or token that was drawn in place of a public one.
-type secret struct {
-	owner, kind, text string
-}
-
-// withdraw draws random keys and tokens in place of those that everybody can
-// read in the documentation, in whatever dataset they stand.
-func withdraw(rows *iam.Dataset) ([]secret, error) {
-	documented, err := dataset.Documentation()
-	if err != nil {
-		return nil, err
-	}
-	public := map[string]bool{}
-	for _, user := range documented.Users {
-		for _, key := range user.Keys {
-			public[key] = true
-		}
-	}
-	for _, token := range documented.Tokens {
-		public[token.Secret] = true
-	}
-	var drawn []secret
-	for i := range rows.Users {
-		user := &rows.Users[i]
-		for j, key := range user.Keys {
-			if public[key] {
-				user.Keys[j] = iam.NewKeySecret()
-				drawn = append(drawn, secret{owner: user.Email, kind: "key", text: user.Keys[j]})
-			}
-		}
-	}
-	for i := range rows.Tokens {
-		token := &rows.Tokens[i]
-		if public[token.Secret] {
-			token.Secret = iam.NewTokenSecret()
-			drawn = append(drawn, secret{owner: token.Email, kind: "token", text: token.Secret})
-		}
-	}
-	return drawn, nil
 }

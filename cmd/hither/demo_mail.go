@@ -3,8 +3,8 @@ package main
 import (
 	"encoding/hex"
 	"hash/fnv"
+	"time"
 
-	"hither/internal/clock"
 	"hither/internal/console"
 	"hither/internal/iam"
 	"hither/internal/mail"
@@ -21,12 +21,8 @@ type demoMail struct {
 	key  string // opens the mailbox, "" where only this machine can reach it
 }
 
-func newDemoMail(base string, local bool) *demoMail {
-	d := &demoMail{box: mail.NewBox(clock.Now), ring: seal.NewKeyring(clock.Now()), base: base}
-	if !local {
-		d.key = iam.NewKeySecret()
-	}
-	return d
+func newDemoMail(base, key string, now func() time.Time) *demoMail {
+	return &demoMail{box: mail.NewBox(now), ring: seal.NewKeyring(now()), base: base, key: key}
 }
 
 // Letters implements console.Mailbox. Message-IDs hold characters that a path

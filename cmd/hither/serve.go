@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"hither/internal/auth"
-	"hither/internal/clock"
 	"hither/internal/dataset"
 	"hither/internal/iam"
 	"hither/internal/seal"
@@ -152,7 +151,7 @@ func (c *serveCommand) useCases(service *iam.Service, keys func() seal.Keyring) 
 func startSweeping(ctx context.Context, db opened, logger *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	stopped := make(chan struct{})
-	worker := sweep.Worker{Sweep: db.service.Sweep, Now: clock.Now, Logger: logger}
+	worker := sweep.Worker{Sweep: db.service.Sweep, Now: db.now, Logger: logger}
 	go func() {
 		defer close(stopped)
 		worker.Run(ctx)
@@ -179,10 +178,15 @@ func collectSeldom() {
 
 // newServer puts the server together over an open database.
 func newServer(db opened, options server.Options) (*server.Server, error) {
+	return server.New(over(db, options))
+}
+
+// over are the options of a server over an open database.
+func over(db opened, options server.Options) server.Options {
 	options.Service = db.service
-	options.Auth = auth.New(db.store, clock.Now)
+	options.Auth = auth.New(db.store, db.now)
 	options.Ready = db.store.Ping
-	options.NewID, options.Now = db.newID, clock.Now
+	options.NewID, options.Now = db.newID, db.now
 	options.Metrics = server.NewMetrics(buildInfo())
 	options.Metrics.Watch(func() server.StoreStats {
 		stats := db.store.Stats()
@@ -190,7 +194,7 @@ func newServer(db opened, options server.Options) (*server.Server, error) {
 			Commits: stats.Commits, Updates: stats.Closures, Reruns: stats.Reruns, Waiting: stats.Waiting, LastCommit: stats.LastCommit,
 		}
 	})
-	return server.New(options)
+	return options
 }
 
 // syncRoles makes the roles of the file the ones that are defined.

@@ -17,8 +17,8 @@ type welcome struct {
 	seed   string // the file it was loaded from, "" for the examples
 	rows   iam.Dataset
 	drawn  []secret
-	// mailKey opens the mailbox, "" where it is open.
-	mailKey string
+	// key opens the mailbox and the demo's own routes, "" where they are open.
+	key string
 }
 
 // wirePath stands before every path of the API.
@@ -35,6 +35,7 @@ func (w welcome) print(out io.Writer) error {
 	}
 	w.random(&text)
 	w.mailbox(&text)
+	w.tests(&text)
 	fmt.Fprintf(&text, "\nThe whole API is described at %s/openapi.yaml\n", w.base)
 	if _, err := out.Write(text.Bytes()); err != nil {
 		return fmt.Errorf("print how to use the demo: %w", err)
@@ -59,15 +60,15 @@ func (w welcome) examples(text *bytes.Buffer) {
 // curl writes what a line does and the line, with the credentials of a user of
 // the dataset.
 func (w welcome) curl(text *bytes.Buffer, what, request, email, body string) {
-	fmt.Fprintf(text, "\n  %s\n  curl %s -H \"X-Auth-Email: %s\" -H \"X-Auth-Key: %s\"", what, request, email, w.key(email))
+	fmt.Fprintf(text, "\n  %s\n  curl %s -H \"X-Auth-Email: %s\" -H \"X-Auth-Key: %s\"", what, request, email, w.keyOf(email))
 	if body != "" {
 		fmt.Fprintf(text, " -H \"Content-Type: application/json\" -d '%s'", body)
 	}
 	text.WriteByte('\n')
 }
 
-// key is the first key of a user of the dataset.
-func (w welcome) key(email string) string {
+// keyOf is the first key of a user of the dataset.
+func (w welcome) keyOf(email string) string {
 	for _, user := range w.rows.Users {
 		if user.Email == email && len(user.Keys) > 0 {
 			return user.Keys[0]
@@ -79,10 +80,19 @@ func (w welcome) key(email string) string {
 // mailbox says where the mails are that the demo sends to nobody.
 func (w welcome) mailbox(text *bytes.Buffer) {
 	fmt.Fprintf(text, "\nWhat it would mail is in a mailbox for your browser: %s/demo/mail\n", w.base)
-	if w.mailKey != "" {
-		fmt.Fprintf(text, "  its key is %s\n", w.mailKey)
+	if w.key != "" {
+		fmt.Fprintf(text, "  its key is %s\n", w.key)
 	}
 	fmt.Fprintf(text, "Open the link of an invitation there, or sign in as any of these people at %s/sign-in\n", w.base)
+}
+
+// tests names what a demo has for who tests against it.
+func (w welcome) tests(text *bytes.Buffer) {
+	text.WriteString("\nFor tests: POST " + resetPath + " begins anew, POST " + clockPath + " {\"forward\":\"8d\"} lets time pass,\n" +
+		"GET " + mailPath + " lists what was mailed; docs/testing.md has more.\n")
+	if w.key != "" {
+		text.WriteString("  These take the mailbox's key as a Bearer token.\n")
+	}
 }
 
 // random lists the keys that nobody can know otherwise.

@@ -62,12 +62,15 @@ type Worker struct {
 	Options
 
 	hands  chan struct{} // one for each that is at work
+	nudged chan struct{}
 	atWork sync.WaitGroup
 	counts counts
 }
 
 // New returns a Worker that does nothing before Run.
-func New(o Options) *Worker { return &Worker{Options: o, hands: make(chan struct{}, maxHands)} }
+func New(o Options) *Worker {
+	return &Worker{Options: o, hands: make(chan struct{}, maxHands), nudged: make(chan struct{}, 1)}
+}
 
 // Run delivers until ctx ends, then finishes what is in hand within Grace. What
 // takes longer is broken off, and tried again by whoever comes next.
@@ -82,6 +85,8 @@ func (w *Worker) Run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-w.Queued:
 			next.Reset(w.look(ctx, working))
+		case <-w.nudged:
+			next.Reset(w.look(ctx, working))
 		case <-next.C:
 			next.Reset(w.look(ctx, working))
 		}
@@ -90,6 +95,19 @@ func (w *Worker) Run(ctx context.Context) {
 	defer over.Stop()
 	w.atWork.Wait()
 }
+
+// Nudge has the worker look at once: for whoever sets the clock forward, which
+// its timers know nothing of.
+func (w *Worker) Nudge() {
+	select {
+	case w.nudged <- struct{}{}:
+	default: // it is about to look
+	}
+}
+
+// Busy reports whether a message is in hand. One that is due and not yet taken is
+// none.
+func (w *Worker) Busy() bool { return len(w.hands) > 0 }
 
 // Stats reads the worker's numbers.
 func (w *Worker) Stats() Stats {

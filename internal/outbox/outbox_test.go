@@ -159,6 +159,33 @@ func TestWhatIsQueuedIsDeliveredAtOnce(t *testing.T) {
 	})
 }
 
+// Whoever sets a clock forward need not wait for a timer, and sees when what came
+// of it is through.
+func TestANudgeLooksAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRows()
+		w, _, stop := worker(t, r, func(context.Context, iam.DueDelivery) iam.Verdict {
+			time.Sleep(time.Second)
+			return iam.Verdict{State: iam.Sent}
+		})
+		synctest.Wait()
+		r.add(false, "due")
+		w.Nudge()
+		w.Nudge()
+		synctest.Wait()
+		if !w.Busy() || r.get("due").Attempts != 1 {
+			t.Errorf("after a nudge: busy %v, %+v, want the message in hand", w.Busy(), r.get("due"))
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if w.Busy() || r.get("due").State != iam.Sent {
+			t.Errorf("a second later: busy %v, %+v, want it sent", w.Busy(), r.get("due"))
+		}
+		stop()
+	})
+}
+
 // An outbox in which nothing is due costs a read now and then, and no claim.
 func TestIdlingClaimsNothing(t *testing.T) {
 	t.Parallel()

@@ -53,16 +53,8 @@ func (s *Server) route(x *exchange, r *http.Request) {
 	default:
 		ctx := &allotted{Context: api.WithTrace(r.Context(), &x.trace), until: time.Now().Add(s.Limits.Handle)}
 		defer ctx.end()
-		s.behind(r).ServeHTTP(&x.recorder, r.WithContext(ctx)) //nolint:contextcheck // it is one of r.Context()
+		s.Site.ServeHTTP(&x.recorder, r.WithContext(ctx)) //nolint:contextcheck // it is one of r.Context()
 	}
-}
-
-// behind is who answers a request: the pages what is theirs, the API all else.
-func (s *Server) behind(r *http.Request) http.Handler {
-	if s.pages != nil && s.pages.Serves(r) {
-		return s.pages
-	}
-	return s.handler
 }
 
 // survive answers a request whose handler panicked, which the API does not: it

@@ -42,7 +42,8 @@ func newHarness(handler http.HandlerFunc, change func(*Options)) *harness {
 	if change != nil {
 		change(&options)
 	}
-	return &harness{Server: &Server{Options: options, handler: handler}, log: log}
+	options.Site = handler
+	return &harness{Server: &Server{Options: options}, log: log}
 }
 
 // echo answers as the API does, under the route /echo.

@@ -7,8 +7,16 @@ import (
 	"hither/internal/console"
 )
 
-// requestID is the id of a request that came through a Server.
-func requestID(ctx context.Context) string { return api.TraceOf(ctx).RequestID }
+// RequestID is the id of a request that came through a Server.
+func RequestID(ctx context.Context) string { return api.TraceOf(ctx).RequestID }
+
+// Observe notes for the log and the metrics what a request turned out to be that
+// neither the API nor a page answers: its route, the code of a refusal, and what
+// that doesn't tell.
+func Observe(ctx context.Context, route string, code int, cause error) {
+	trace := api.TraceOf(ctx)
+	trace.Route, trace.Code, trace.Cause = route, code, cause
+}
 
 // observePage notes for the log and the metrics what a request to a page turned
 // out to be.

@@ -18,7 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"hither/internal/api"
 	"hither/internal/auth"
 	"hither/internal/console"
 	"hither/internal/iam"
@@ -40,6 +39,7 @@ type Options struct {
 	Hosts           *Hosts           // whose Host header is answered; nil: everybody's
 	TLS             *tls.Config      // nil: plain HTTP
 	Pages           *console.Options // the pages beside the API, as far as the server doesn't know it; nil: there are none
+	Site            http.Handler     // answers instead of the API and the pages, of which it is made by NewSite; nil: these do
 	DrainDelay      time.Duration    // between /readyz turning 503 and the end of accepting
 	ShutdownTimeout time.Duration    // for requests to finish once nothing is accepted any more
 }
@@ -48,26 +48,19 @@ type Options struct {
 type Server struct {
 	Options
 
-	handler  http.Handler     // the API
-	pages    *console.Console // nil: there are none
 	draining atomic.Bool
 }
 
 // New returns a Server of the API, and of the pages where there are some, that
 // doesn't listen yet.
 func New(o Options) (*Server, error) {
-	s := &Server{Options: o, handler: api.New(api.Options{
-		Service: o.Service, Auth: o.Auth, Logger: o.Logger, NewID: o.NewID, Now: o.Now,
-	})}
-	if o.Pages == nil {
-		return s, nil
+	if o.Site == nil {
+		var err error
+		if o.Site, err = NewSite(o); err != nil {
+			return nil, err
+		}
 	}
-	pages := *o.Pages
-	pages.Service, pages.Sessions, pages.Logger, pages.Now = o.Service, o.Auth, o.Logger, o.Now
-	pages.RequestID, pages.Observe = requestID, observePage
-	var err error
-	s.pages, err = console.New(pages)
-	return s, err
+	return &Server{Options: o}, nil
 }
 
 // Run serves on public, and metrics on a listener of their own (nil: none),
