@@ -16,7 +16,7 @@ things() {
 	thing strace has_strace strace 'power cuts and the crash matrix (test/fault)'
 	thing mounts has_mounts 'e2fsprogs mount' 'power cuts and full disks (test/fault); they also want root, the right to mount, and loop devices'
 	thing browser has_browser 'chromium fonts-liberation' 'every page and story in a browser (internal/console, test/e2e)'
-	thing axe has_axe 'npm' "what keeps people out of pages (npm fetches axe-core)"
+	thing npm has_npm 'npm' "what keeps people out of pages, and clients that are not in Go (npm fetches axe-core and these)"
 	thing postgres has_postgres 'postgresql' 'every test on PostgreSQL' no_cluster
 }
 
@@ -35,8 +35,8 @@ has_browser() {
 	return 1
 }
 
-# has_axe: npm, by which tests fetch axe-core, of which Debian has no package.
-has_axe() {
+# has_npm: by it tests fetch axe-core and the clients of test/clients, of which Debian has no packages.
+has_npm() {
 	command -v npm >/dev/null
 }
 

@@ -19,7 +19,13 @@ else
 fi
 product() { CGO_ENABLED=$cgo go test $race "$@"; }
 
-product "$@" ./...
+# What other clients did, and what was left out, is shown here: go test says nothing where all is well.
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+(export HITHER_CLIENTS_REPORT="$report" && product "$@" ./...)
+grep -v '^LEFT OUT' "$report" || true
+grep '^LEFT OUT' "$report" | while read -r line; do scripts/loud.sh "$line"; done
+: >"$report"
 
 # Tests that don't say on which engine they run are for both. Where there is no PostgreSQL, scripts/deps.sh has said so.
 postgres=
@@ -31,8 +37,6 @@ fi
 
 # No -race here: this module is a client, and what it drives is the binary it builds.
 # What became of the SDK's own tests is shown in any case, before go test's summary.
-report=$(mktemp)
-trap 'rm -f "$report"' EXIT
 for engine in sqlite $postgres; do
 	echo "test: the published SDK against the real binary on $engine"
 	status=0
