@@ -30,13 +30,16 @@ const Prefix = "/client/v4"
 // object that clients send back, a member whose fifty roles name each area.
 const MaxBody = 1 << 20
 
-// Options are what the wire stands on. All are needed.
+// Options are what the wire stands on. All but the last are needed.
 type Options struct {
 	Service *iam.Service
 	Auth    *auth.Authenticator
 	Logger  *slog.Logger     // gets panics with their stack; the line of a request is made of its Trace
 	NewID   func() string    // draws request ids
 	Now     func() time.Time // decides what reads as expired
+
+	// InvitationLink makes the text of a link to a page; nil: there are no pages.
+	InvitationLink func(link iam.InvitationLink) string
 }
 
 // New returns the handler of all routes. Whatever it is asked, it answers with

@@ -267,6 +267,33 @@ func confirmOrganizationInvite(x *exchange) (answer, error) {
 	return organizationInviteMade(made), nil
 }
 
+// linkedInvite is an invite whose link is shown: null where it was shown before.
+type linkedInvite struct {
+	organizationInvite
+
+	Link *string `json:"link"`
+}
+
+func linkOrganizationInvite(x *exchange) (answer, error) {
+	body, err := x.optionalBody()
+	if err != nil {
+		return answer{}, err
+	}
+	key, err := x.once(body)
+	if err != nil {
+		return answer{}, err
+	}
+	made, link, err := x.Service.ShowLink(x.r.Context(), x.actor, x.id("organization_id"), x.id("invite_id"), key, x.InvitationLink)
+	if err != nil {
+		return answer{}, err
+	}
+	invited := made.Result
+	return answer{
+		result:   linkedInvite{organizationInviteOf(invited.Member, invited.Account, invited.At), optional(link)},
+		replayed: made.Replayed,
+	}, nil
+}
+
 func organizationInviteMade(made iam.Replayable[iam.Invited]) answer {
 	invited := made.Result
 	return answer{

@@ -19,7 +19,7 @@ func (w *world) mailing(t *testing.T) {
 	now := func() time.Time { return start.Add(time.Duration(w.ahead.Load())) }
 	newID := func() string { return string(w.fresh()) }
 	w.service = w.service.WithMailing(iam.Mailing{Enabled: true, ReminderLead: 48 * time.Hour, ResendPause: 5 * time.Minute, MaxResends: 10})
-	w.handler = api.New(api.Options{Service: w.service, Auth: auth.New(w.store, now), NewID: newID, Now: now})
+	w.handler = api.New(api.Options{Service: w.service, Auth: auth.New(w.store, now), NewID: newID, Now: now, InvitationLink: linkTo})
 	w.wire = contract.New(t).RoundTripper(inProcess{w.handler})
 }
 
@@ -93,7 +93,7 @@ func TestResending(t *testing.T) {
 		t.Errorf("got %s, want the same one with a remark", again.body)
 	}
 	w.do(t, guest, http.MethodPatch, "/user/invites/"+renewed.ID, `{"status":"accepted"}`).want(t, 200, 0)
-	for _, end := range []string{"/resend", "/renew", "/confirm"} {
+	for _, end := range []string{"/resend", "/renew", "/confirm", "/link"} {
 		post(ownerA, invitesA+"/"+renewed.ID+end, "").want(t, 400, 1201)
 		post(ownerA, invitesA+"/"+string(noRow)+end, "").want(t, 404, 1003)
 		post(ownerA, invitesA+"/"+string(rowA)+end, "").want(t, 404, 1003) // never an invite
@@ -180,4 +180,50 @@ func TestAskedInvites(t *testing.T) {
 	if got := list("?asked=true"); len(got) != 0 {
 		t.Errorf("after it was granted: %v", got)
 	}
+}
+
+// A link is shown once, to who may send the invitation again.
+func TestShowingALink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants())
+	w.mailing(t)
+	first := w.once(t, "k", ownerA, http.MethodPost, inviteA+"/link", "{}").fresh(t)
+	want := linkTo(iam.InvitationLink{ID: pendA, Generation: 1, Shown: true})
+	if got := first.link(t); got == nil || *got != want || first.sent(t).Status != "pending" {
+		t.Errorf("got %s, want the link %s", first.body, want)
+	}
+	again := w.once(t, "k", ownerA, http.MethodPost, inviteA+"/link", "{}").want(t, 200, 0)
+	if again.link(t) != nil || again.header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("the second answer is %s %v", again.body, again.header)
+	}
+	w.do(t, ownerA, http.MethodGet, inviteA, "").want(t, 200, 0)
+	for range 10 {
+		w.do(t, ownerA, http.MethodPost, inviteA+"/link", "").want(t, 200, 0)
+	}
+	w.do(t, ownerA, http.MethodPost, inviteA+"/link", "").want(t, 429, 1212)
+	w.do(t, guest, http.MethodPost, inviteA+"/link", "").want(t, 404, 7003)
+	w.bad(t, ownerA, http.MethodPost, inviteA+"/link", `[]`).want(t, 400, 1002)
+}
+
+// Without pages there is nothing for a link to lead to, and nothing is done.
+func TestNoLinkWithoutPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants())
+	now := func() time.Time { return start }
+	w.handler = api.New(api.Options{Service: w.service, Auth: auth.New(w.store, now), NewID: func() string { return string(w.fresh()) }, Now: now})
+	w.wire = contract.New(t).RoundTripper(inProcess{w.handler})
+	rows := w.auditRows(t)
+	got := w.do(t, ownerA, http.MethodPost, inviteA+"/link", "").want(t, 400, 1001)
+	if !strings.Contains(got.Errors[0].Message, "--base-url") || w.auditRows(t) != rows {
+		t.Errorf("got %s", got.body)
+	}
+}
+
+func (r reply) link(t *testing.T) *string {
+	t.Helper()
+	var out struct{ Link *string }
+	if err := json.Unmarshal(r.Result, &out); err != nil || !strings.Contains(string(r.Result), `"link":`) {
+		t.Fatalf("no link in %s: %v", r.body, err)
+	}
+	return out.Link
 }

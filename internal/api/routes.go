@@ -86,6 +86,7 @@ func table() []Route {
 		{post, "/organizations/{organization_id}/invites/{invite_id}/resend", MembersEdit, resendOrganizationInvite},
 		{post, "/organizations/{organization_id}/invites/{invite_id}/renew", MembersEdit, renewOrganizationInvite},
 		{post, "/organizations/{organization_id}/invites/{invite_id}/confirm", MembersEdit, confirmOrganizationInvite},
+		{post, "/organizations/{organization_id}/invites/{invite_id}/link", MembersEdit, linkOrganizationInvite},
 		{get, "/organizations/{organization_id}/roles", Member, listOrganizationRoles},
 	}
 }

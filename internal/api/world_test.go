@@ -48,7 +48,7 @@ func newWorld(tb testing.TB, dataset iam.Dataset) *world {
 	newID := id.NewSource(now).New
 	w.store, w.service = db, iam.NewService(db, newID, now)
 	w.handler = api.New(api.Options{
-		Service: w.service, Auth: auth.New(db, now), Logger: slog.New(slog.DiscardHandler), NewID: newID, Now: now,
+		Service: w.service, Auth: auth.New(db, now), Logger: slog.New(slog.DiscardHandler), NewID: newID, Now: now, InvitationLink: linkTo,
 	})
 	if t, ok := tb.(*testing.T); ok {
 		w.wire = contract.New(t).RoundTripper(inProcess{w.handler})
@@ -77,6 +77,11 @@ func (w *world) load(tb testing.TB, dataset iam.Dataset) {
 	if err := w.service.Import(context.Background(), commandLine, dataset, nil); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// linkTo stands for a link that only who has the instance's key could make.
+func linkTo(link iam.InvitationLink) string {
+	return fmt.Sprintf("https://hither.example.com/i/%s-%d-%v", link.ID, link.Generation, link.Shown)
 }
 
 var start = time.Date(2026, 1, 1, 5, 20, 0, 0, time.UTC)

@@ -44,6 +44,15 @@ type Options struct {
 	Mailbox   Mailbox  // the demo's; nil: there is none
 }
 
+// InvitationLink is where a link to an invitation leads.
+func (o Options) InvitationLink(link iam.InvitationLink) string {
+	purpose := seal.MailedInvitation
+	if link.Shown {
+		purpose = seal.ShownInvitation
+	}
+	return strings.TrimRight(o.Base.String(), "/") + "/i/" + o.Keys().Token(seal.Link{Purpose: purpose, ID: link.ID, Generation: link.Generation})
+}
+
 // Seen is what a request turned out to be.
 type Seen struct {
 	Route  string    // the pattern of its path: never the secret of a link

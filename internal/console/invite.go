@@ -172,6 +172,22 @@ func (x *exchange) askForLink() error {
 	})
 }
 
+// mailLink sends the mailed link to the invited address, for who holds one that
+// proves nothing.
+func (x *exchange) mailLink() error {
+	return x.visiting(func(v visit) error {
+		if found := standingOf(v, x.actor, x.Now()); found != open || v.link == nil {
+			x.showStanding(v, found)
+			return nil
+		}
+		if err := x.Service.MailLink(x.r.Context(), x.holder(v)); err != nil {
+			return err
+		}
+		x.stateNotice(v, mailedLink)
+		return nil
+	})
+}
+
 // showReport asks once more: from then on the mailbox hears nothing.
 func (x *exchange) showReport() error {
 	return x.visiting(func(v visit) error {

@@ -34,6 +34,7 @@ func (c *Console) pages() []*page {
 		{pattern: "/invite/decline", post: (*exchange).declineInvite},
 		{pattern: "/invite/later", post: (*exchange).deferInvite},
 		{pattern: "/invite/ask", post: (*exchange).askForLink},
+		{pattern: "/invite/mail", post: (*exchange).mailLink},
 		{pattern: "/invite/report", get: (*exchange).showReport, post: (*exchange).reportInvite},
 		{pattern: "/invite/sign-in", post: (*exchange).signInToAnswer},
 		{pattern: "/invite/switch", post: (*exchange).switchUser},

@@ -12,6 +12,8 @@ type Service interface {
 	AnswerByLink(ctx context.Context, actor iam.Actor, visitor iam.Visitor, link iam.InvitationLink, answer iam.Status) (iam.LinkAnswer, error)
 	DeclineByLink(ctx context.Context, actor iam.Actor, visitor iam.Visitor, link iam.InvitationLink, reason string) (iam.LinkAnswer, error)
 	AskForLink(ctx context.Context, holder iam.LinkHolder) error
+	MailLink(ctx context.Context, holder iam.LinkHolder) error
+	MailsProofs() bool
 	RemindHolder(ctx context.Context, holder iam.LinkHolder, reminder iam.Reminder) (iam.Invitation, error)
 	SuppressRecipient(ctx context.Context, holder iam.Actor, membershipID iam.ID, anyone bool) error
 

@@ -27,8 +27,9 @@ const (
 	member      standing = "member"    // a member already, under another address
 
 	// What somebody did with its link.
-	asked    standing = "asked"    // for another one
-	reported standing = "reported" // that it came to the wrong mailbox
+	asked      standing = "asked"       // for another one
+	mailedLink standing = "link-mailed" // for a mail to the invited address
+	reported   standing = "reported"    // that it came to the wrong mailbox
 )
 
 // standingOf says how an invitation stands to an actor. Whose it is counts more

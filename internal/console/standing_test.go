@@ -164,6 +164,8 @@ func TestAnswersGoWhereTheyBelong(t *testing.T) {
 		{"grantor", "/invite/accept", "", refusing(iam.GrantorLost), "answer by link: accepted", 403, ""},
 		{"suspended", "/invite/accept", "", refusing(iam.AccountSuspended), "answer by link: accepted", 403, ""},
 		{"raced", "/invite/accept", "", refusing(iam.Conflict), "answer by link: accepted", 409, ""},
+		{"shown link, mailed", "/invite/mail", "", newWorld().with(func(w *world) { w.shown = true }), "mail link", 200, ""},
+		{"mailed too often", "/invite/mail", "", refusing(iam.TooManyAttempts).with(func(w *world) { w.shown = true }), "mail link", 429, ""},
 		{"long reason", "/invite/decline", "reason=no", refusing(iam.Invalid), "decline by link: no", 409, ""},
 	} {
 		s := newSite(t, test.world, "https://hither.example.com")
@@ -173,6 +175,22 @@ func TestAnswersGoWhereTheyBelong(t *testing.T) {
 		}
 		if len(test.world.calls) != 1 || test.world.calls[0] != test.call {
 			t.Errorf("%s: called %q, want %q", test.name, test.world.calls, test.call)
+		}
+	}
+}
+
+// TestDeadLinksMailNothing asks for the mailed link by one that is dead.
+func TestDeadLinksMailNothing(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(w *world){
+		"replaced": func(w *world) { w.linked.Link.Generation = 2 },
+		"declined": func(w *world) { w.linked.Status = iam.Rejected },
+		"wrong":    func(w *world) { w.as(stranger) },
+	} {
+		w := newWorld().with(func(w *world) { w.shown = true }).with(change)
+		s := newSite(t, w, "https://hither.example.com")
+		if got := s.do(s.request(http.MethodPost, "/invite/mail", "")); len(w.calls) > 0 || strings.Contains(got.Body.String(), invited) {
+			t.Errorf("%s: %d, called %q", name, got.Code, w.calls)
 		}
 	}
 }

@@ -23,6 +23,7 @@ type invitationView struct {
 	At        string
 	Facts     facts
 	MayAnswer bool // at once; else there is a sign-in first
+	MayMail   bool // a link that proves the mailbox, since this one does not
 	NewUser   bool // answering makes a user
 	Known     bool
 	MayDefer  bool
@@ -73,7 +74,7 @@ func (x *exchange) showInvitation(v visit, reminded bool) {
 		Title: x.say("invite.heading", v.Account.Name), Brand: x.brandOf(v.LinkedInvitation),
 		Data: invitationView{
 			At: v.at, Facts: x.factsOf(v), Known: v.Known && v.mailed(), Reminded: reminded,
-			MayAnswer: v.mayAnswer(x.actor), NewUser: !x.signedIn(),
+			MayAnswer: v.mayAnswer(x.actor), NewUser: !x.signedIn(), MayMail: v.link != nil && !v.mailed() && x.Service.MailsProofs(),
 			MayDefer: v.mailed() && left && !reminded, MayReport: v.mailed(),
 		},
 	})
@@ -101,6 +102,8 @@ func (x *exchange) stateNotice(v visit, found standing) {
 		status, n.Text = http.StatusConflict, x.say(text, account)
 	case declined, asked, reported:
 		n.Text = x.say(text, account)
+	case mailedLink:
+		n.Text = x.say(text, masked(v.Email))
 	case open, answered:
 	}
 	n.Stamp, n.Tone = x.stamp(found)
@@ -130,6 +133,7 @@ func (x *exchange) stamp(found standing) (word, tone string) {
 		unconfirmed: {"stamp.waiting", "open"},
 		seat:        {"stamp.full", ""},
 		asked:       {"stamp.asked", "good"},
+		mailedLink:  {"stamp.mailed", "good"},
 		reported:    {"stamp.stopped", "good"},
 	}
 	stamp, ok := stamps[found]
@@ -165,7 +169,7 @@ func (x *exchange) actions(v visit, found standing) []action {
 			return nil
 		}
 		return []action{{Label: x.say("invite.decline.really"), To: v.at + "/decline", Post: true, Quiet: true}}
-	case open, declined, withdrawn, paused, seat, asked, reported:
+	case open, declined, withdrawn, paused, seat, asked, mailedLink, reported:
 	}
 	return nil
 }

@@ -39,7 +39,10 @@ type world struct {
 	noSeed  error
 	letters []Letter
 	key     string // of the mailbox
-	calls   []string
+	shown   bool   // the browser came by a link that was shown
+	// mailless says that the instance sends no mail.
+	mailless bool
+	calls    []string
 }
 
 func newWorld() *world {
@@ -74,6 +77,9 @@ func (w *world) DeclineByLink(_ context.Context, _ iam.Actor, _ iam.Visitor, _ i
 }
 
 func (w *world) AskForLink(context.Context, iam.LinkHolder) error { return w.call("ask") }
+
+func (w *world) MailLink(context.Context, iam.LinkHolder) error { return w.call("mail link") }
+func (w *world) MailsProofs() bool                              { return !w.mailless }
 
 func (w *world) RemindHolder(context.Context, iam.LinkHolder, iam.Reminder) (iam.Invitation, error) {
 	return iam.Invitation{}, w.call("remind")
@@ -242,7 +248,11 @@ func (s *site) request(method, path, form string) *http.Request {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
-	r.AddCookie(&http.Cookie{Name: s.cookieName(linkCookie), Value: s.token(seal.MailedInvitation, 1)})
+	came := seal.MailedInvitation
+	if s.world.shown {
+		came = seal.ShownInvitation
+	}
+	r.AddCookie(&http.Cookie{Name: s.cookieName(linkCookie), Value: s.token(came, 1)})
 	r.AddCookie(&http.Cookie{Name: s.cookieName(proofCookie), Value: s.token(seal.SignIn, 0)})
 	r.AddCookie(&http.Cookie{Name: s.cookieName(browserCookie), Value: url.Values{
 		"id": {string(anInvite)}, "browser": {"b"}, "email": {invited}, "next": {"/invite"},

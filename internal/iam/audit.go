@@ -19,6 +19,8 @@ const (
 	InviteSnooze   Action = "invite.remind_later" // the invited chose when to be reminded
 	InviteRemind   Action = "invite.remind"       // the clock reminded
 	InviteAskLink  Action = "invite.ask_link"     // the holder of a dead link wants another one
+	InviteShowLink Action = "invite.show_link"    // the account was shown the link
+	InviteMailLink Action = "invite.mail_link"    // the holder of a shown link had the mailed one sent
 	MemberAdd      Action = "member.add"
 	MemberEdit     Action = "member.edit"
 	MemberRemove   Action = "member.remove"

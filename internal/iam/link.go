@@ -8,7 +8,7 @@ import "time"
 type Link struct {
 	Locale     string    // a BCP 47 tag; "" is the account's
 	Generation int       // of the newest link; earlier ones are dead. 0: none was made
-	SentOn     time.Time // when the newest one was made
+	SentOn     time.Time // when the newest one that was to be mailed was made
 	WakeOn     time.Time // when the clock next has to do with a pending row: to remind of it, else to end it
 	AskedOn    time.Time // when the holder of a dead link asked for another one; zero: nobody waits
 }

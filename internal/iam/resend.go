@@ -50,12 +50,24 @@ func (f MemberFacts) stillPending(actor Actor, now time.Time) error {
 	return notFound("invitation")
 }
 
-// mayResend holds what was sent against the pause and the ceiling, which are kept
-// in the row: no restart forgets them.
-func (m Mailing) mayResend(row Membership, link Link, now time.Time) error {
-	if m.MaxResends > 0 && link.Generation > m.MaxResends {
+// mayMakeLink holds the links that were made against their ceiling, which rests on
+// the row: no restart forgets it.
+func (m Mailing) mayMakeLink(row Membership, link Link, now time.Time) error {
+	most := MaxGeneration - 1
+	if m.MaxResends > 0 {
+		most = min(most, m.MaxResends)
+	}
+	if link.Generation > most {
 		return &Error{Kind: BudgetSpent, RetryAfter: max(row.ExpiresOn.Sub(now), 0), Message: fmt.Sprintf(
-			"this invitation was sent again %d times, which is all it can be; withdraw it and invite the address anew", m.MaxResends)}
+			"this invitation was sent again %d times, which is all it can be; withdraw it and invite the address anew", most)}
+	}
+	return nil
+}
+
+// mayResend holds what was sent against the pause and the ceiling.
+func (m Mailing) mayResend(row Membership, link Link, now time.Time) error {
+	if err := m.mayMakeLink(row, link, now); err != nil {
+		return err
 	}
 	if wait := link.SentOn.Add(m.ResendPause).Sub(now); !link.SentOn.IsZero() && wait > 0 {
 		return &Error{Kind: BudgetSpent, RetryAfter: wait, Message: fmt.Sprintf(

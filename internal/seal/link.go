@@ -32,7 +32,7 @@ type Link struct {
 }
 
 // MaxGeneration is the greatest one that a link has room for.
-const MaxGeneration = 1<<16 - 1
+const MaxGeneration = iam.MaxGeneration
 
 const (
 	rowBytes   = 16

@@ -5,7 +5,16 @@ import (
 
 	"hither/internal/api"
 	"hither/internal/console"
+	"hither/internal/iam"
 )
+
+// links makes links to the pages; nil where there are none.
+func (o Options) links() func(iam.InvitationLink) string {
+	if o.Pages == nil {
+		return nil
+	}
+	return o.Pages.InvitationLink
+}
 
 // RequestID is the id of a request that came through a Server.
 func RequestID(ctx context.Context) string { return api.TraceOf(ctx).RequestID }

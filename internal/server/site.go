@@ -17,7 +17,7 @@ type site struct {
 // Server does around them. Requests must come through a Server.
 func NewSite(o Options) (http.Handler, error) {
 	s := &site{api: api.New(api.Options{
-		Service: o.Service, Auth: o.Auth, Logger: o.Logger, NewID: o.NewID, Now: o.Now,
+		Service: o.Service, Auth: o.Auth, Logger: o.Logger, NewID: o.NewID, Now: o.Now, InvitationLink: o.links(),
 	})}
 	if o.Pages == nil {
 		return s, nil

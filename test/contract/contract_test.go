@@ -393,6 +393,7 @@ func TestOperations(t *testing.T) {
 		"POST /client/v4/accounts/{account_id}/members/{member_id}/resend",
 		"POST /client/v4/organizations/{organization_id}/invites",
 		"POST /client/v4/organizations/{organization_id}/invites/{invite_id}/confirm",
+		"POST /client/v4/organizations/{organization_id}/invites/{invite_id}/link",
 		"POST /client/v4/organizations/{organization_id}/invites/{invite_id}/renew",
 		"POST /client/v4/organizations/{organization_id}/invites/{invite_id}/resend",
 		"POST /client/v4/user/invites/{invite_id}/remind",

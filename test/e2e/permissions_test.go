@@ -112,6 +112,7 @@ var allowed = map[string]verdicts{
 	"POST /organizations/{organization_id}/invites/{invite_id}/resend":  editMembers,
 	"POST /organizations/{organization_id}/invites/{invite_id}/renew":   editMembers,
 	"POST /organizations/{organization_id}/invites/{invite_id}/confirm": editMembers,
+	"POST /organizations/{organization_id}/invites/{invite_id}/link":    editMembers,
 	"GET /organizations/{organization_id}/roles":                        anyMember,
 }
 
@@ -177,7 +178,7 @@ func TestPermissionMatrix(t *testing.T) {
 			staffed(seed, c.account)
 		}
 	}
-	s := newSite(t, seed)
+	s := newSite(t, seed, "--base-url=https://hither.test") // a link that is shown has to lead somewhere
 
 	outsidersSeeNoAddresses(t, s)
 	before := s.content(t, "audit")
