@@ -48,6 +48,8 @@ func table() []Route {
 		{get, "/user", User, readUser},
 		{patch, "/user", User, changeUser},
 		{get, "/user/tokens/verify", Principal, verifyToken},
+		{get, "/user/keys", User, listKeys},
+		{post, "/user/keys/{key_id}/rotate", User, rotateKey},
 
 		{get, "/user/invites", User, listInvites},
 		{get, "/user/invites/{invite_id}", User, readInvite},

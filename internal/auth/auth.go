@@ -80,7 +80,7 @@ func (a *Authenticator) actor(ctx context.Context, shown credentials) (iam.Actor
 		}
 	}
 	if shown.token == "" {
-		return iam.Actor{Kind: iam.ByUser, User: pair.User, CredentialID: pair.Key.ID}, nil
+		return iam.Actor{Kind: iam.ByUser, User: pair.User, CredentialID: pair.Key.ID, Key: true}, nil
 	}
 	if token, err = a.token(ctx, shown.token); err != nil {
 		return iam.Actor{}, err

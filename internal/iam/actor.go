@@ -25,8 +25,10 @@ type Actor struct {
 	// showed then, "" none (see factor.go).
 	SessionProved time.Time
 	Factor        string
-	RemoteAddr    string
-	RequestID     string
+	// Key says that an API key was shown, and nothing that has fewer rights.
+	Key        bool
+	RemoteAddr string
+	RequestID  string
 }
 
 // Operator reports whether the actor carries the operator's rights: creating
@@ -63,6 +65,19 @@ func (a Actor) program() bool { return a.Kind == ByOperator || a.Kind == ByComma
 
 // bySession reports whether a browser's session was shown.
 func (a Actor) bySession() bool { return !a.SessionProved.IsZero() }
+
+// mayDrawKeys asks for what a user holds for as long as it likes: a key, or a
+// fresh sign-in. All else was given for a time or a purpose, as a token is, and
+// must not be turned into a key, which outlives both.
+func (a Actor) mayDrawKeys(now time.Time) error {
+	if err := mustBeUser(a); err != nil {
+		return err
+	}
+	if !a.Key && !a.bySession() {
+		return refuse(Forbidden, "a token cannot draw keys; show one of your keys, or sign in")
+	}
+	return a.fresh(now)
+}
 
 // fresh asks a session for a recent sign-in: what follows must not be open to
 // whoever finds a browser unattended. Keys and tokens prove themselves with

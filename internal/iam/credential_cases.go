@@ -47,9 +47,12 @@ func (s *Service) RotateKey(ctx context.Context, actor Actor, userID, id ID, nam
 }
 
 // RotateOwnKey does the same for one of the actor's own keys, at most once for
-// an idempotency key, and tells its user. The secret is "" where it was told
-// before.
+// an idempotency key, and tells its user. It takes a key or a fresh session. The
+// secret is "" where it was told before.
 func (s *Service) RotateOwnKey(ctx context.Context, actor Actor, id ID, key IdempotencyKey) (Replayable[Key], string, error) {
+	if err := actor.mayDrawKeys(s.now()); err != nil {
+		return Replayable[Key]{}, "", err
+	}
 	old, err := s.ownKey(ctx, actor, id)
 	if err != nil {
 		return Replayable[Key]{}, "", err
@@ -66,7 +69,7 @@ func (s *Service) RotateOwnKey(ctx context.Context, actor Actor, id ID, key Idem
 		if err != nil {
 			return Replayable[Key]{}, err
 		}
-		if err := actor.fresh(tx.Now()); err != nil {
+		if err := actor.mayDrawKeys(tx.Now()); err != nil {
 			return Replayable[Key]{}, err
 		}
 		return once(tx, actor, key, func() (Key, error) {

@@ -122,6 +122,11 @@ func TestRotateOwnKey(t *testing.T) {
 	_, _, err = s.RotateOwnKey(ctx, stale, key.ID, iam.IdempotencyKey{})
 	wantKind(t, err, iam.SignInAgain)
 
+	// A token was given for a time or a purpose: no key comes of it.
+	token := iam.Actor{Kind: iam.ByUser, User: user, CredentialID: key.ID}
+	_, _, err = s.RotateOwnKey(ctx, token, key.ID, iam.IdempotencyKey{})
+	wantKind(t, err, iam.Forbidden)
+
 	watched := &counting{Store: s.store}
 	service := s.over(watched)
 	made, secret, err := service.RotateOwnKey(ctx, actor, key.ID, keyOf("k", "r"))
@@ -136,6 +141,11 @@ func TestRotateOwnKey(t *testing.T) {
 	}
 	if p := must(s.store.KeyPrincipal(ctx, iam.HashSecret(old)))(t); !p.Key.Disabled {
 		t.Error("the old key still opens")
+	}
+	byKey := iam.Actor{Kind: iam.ByUser, User: user, CredentialID: made.Result.ID, Key: true}
+	third, _, err := s.RotateOwnKey(ctx, byKey, made.Result.ID, iam.IdempotencyKey{})
+	if err != nil || third.Result.ID == made.Result.ID || s.liveKeys(t, actor, "laptop") != 1 {
+		t.Errorf("by the key itself: %+v, %v, %d live", third, err, s.liveKeys(t, actor, "laptop"))
 	}
 	again, told, err := service.RotateOwnKey(ctx, actor, key.ID, keyOf("k", "r"))
 	if err != nil || !again.Replayed || told != "" || again.Result != made.Result {
