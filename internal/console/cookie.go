@@ -13,7 +13,8 @@ const (
 	linkCookie    = "hither-link"    // the link that was opened, for ten minutes
 	stopCookie    = "hither-stop"    // the same, to unsubscribe
 	proofCookie   = "hither-proof"   // a link that signs in, for ten minutes
-	browserCookie = "hither-browser" // what a sign-in was asked with, for ten minutes
+	addressCookie = "hither-address" // a link that proves a new address, for ten minutes
+	browserCookie = "hither-browser" // what a mail was asked for with, for ten minutes
 	sessionCookie = "hither-session" // who is signed in
 
 	shortLife = 10 * time.Minute

@@ -100,7 +100,7 @@ func TestOtherSitesPostInVain(t *testing.T) {
 			}
 		}
 	}
-	for _, call := range []string{"answer: accepted", "decline: ", "sign in", "suppress", "rotate", "end session"} {
+	for _, call := range []string{"answer: accepted", "decline: ", "sign in", "suppress", "rotate", "end session", "ask address", "prove address"} {
 		if !slices.Contains(w.calls, call) {
 			t.Errorf("%q was never called, so nothing was tried: %q", call, w.calls)
 		}

@@ -12,7 +12,7 @@ import (
 func TestNextIsOurs(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, newWorld(), "https://hither.example.com")
-	for _, good := range []string{"/home", "/invite", "/sessions", "/keys", "/invites/" + string(anInvite)} {
+	for _, good := range []string{"/home", "/invite", "/sessions", "/keys", "/address", "/address/link", "/invites/" + string(anInvite)} {
 		if got := s.next(good); got != good {
 			t.Errorf("%q: got %q", good, got)
 		}

@@ -21,27 +21,30 @@ var styleText []byte
 
 // The pages' templates; each shares the layout.
 const (
-	invitationPage = "invitation"
-	noticePage     = "notice"
-	signInPage     = "signin"
-	codePage       = "code"
-	homePage       = "home"
-	sessionsPage   = "sessions"
-	keysPage       = "keys"
-	factorPage     = "factor"
-	setUpPage      = "setup"
-	codesPage      = "codes"
-	stepPage       = "step"
-	stopPage       = "stop"
-	mailboxPage    = "mailbox"
-	letterPage     = "letter"
-	unlockPage     = "unlock"
+	invitationPage  = "invitation"
+	noticePage      = "notice"
+	signInPage      = "signin"
+	codePage        = "code"
+	homePage        = "home"
+	sessionsPage    = "sessions"
+	keysPage        = "keys"
+	factorPage      = "factor"
+	setUpPage       = "setup"
+	codesPage       = "codes"
+	stepPage        = "step"
+	stopPage        = "stop"
+	mailboxPage     = "mailbox"
+	letterPage      = "letter"
+	unlockPage      = "unlock"
+	addressPage     = "address"
+	addressCodePage = "address-code"
 )
 
 func pageNames() []string {
 	return []string{
 		invitationPage, noticePage, signInPage, codePage, homePage, sessionsPage, keysPage, factorPage, setUpPage, codesPage, stepPage,
 		stopPage, mailboxPage, letterPage, unlockPage,
+		addressPage, addressCodePage,
 	}
 }
 

@@ -65,6 +65,10 @@ func (c *Console) pages() []*page {
 		{pattern: "/factor/codes", post: (*exchange).renewCodes, private: true},
 		{pattern: "/factor/remove", post: (*exchange).removeFactor, private: true},
 
+		{pattern: "/address", get: (*exchange).showAddress, post: (*exchange).askAddress, private: true, landing: true},
+		{pattern: "/address/code", get: (*exchange).showAddressCode, post: (*exchange).proveAddressByCode, private: true},
+		{pattern: "/address/link", get: (*exchange).showAddressLink, post: (*exchange).proveAddressByLink, private: true, landing: true},
+
 		{pattern: c.stylePath, get: (*exchange).showStyle},
 	}
 	if c.Mailbox != nil {

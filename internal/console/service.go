@@ -37,6 +37,9 @@ type Service interface {
 	RemoveFactor(ctx context.Context, actor iam.Actor, shown iam.ShownFactor) error
 	RenewRecoveryCodes(ctx context.Context, actor iam.Actor) ([]string, error)
 
+	AskAddress(ctx context.Context, actor iam.Actor, visitor iam.Visitor, email string) (iam.Asked, error)
+	ProveAddress(ctx context.Context, actor iam.Actor, visitor iam.Visitor, proof iam.Proof) (iam.SignedIn, error)
+
 	OwnKeys(ctx context.Context, actor iam.Actor) ([]iam.Key, error)
 	RotateOwnKey(ctx context.Context, actor iam.Actor, id iam.ID, key iam.IdempotencyKey) (iam.Replayable[iam.Key], string, error)
 }

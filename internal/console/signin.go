@@ -133,22 +133,26 @@ func (x *exchange) signIn(begun iam.SignedIn, next string) {
 	x.to(next)
 }
 
-// openProof takes the secret of a mailed sign-in link out of the address, as
-// openLink does.
+// openProof takes the secret of a mailed link that proves a mailbox out of the
+// address, as openLink does. What it is for says where it leads.
 func (x *exchange) openProof() error {
 	token := x.r.PathValue("token")
-	if link, ok := x.Keys().Parse(token); !ok || link.Purpose != seal.SignIn {
+	switch link, ok := x.Keys().Parse(token); {
+	case ok && link.Purpose == seal.SignIn:
+		x.setCookie(proofCookie, token, shortLife)
+		x.to("/sign-in/link")
+	case ok && link.Purpose == seal.Address: // a cookie of its own: it outlives the sign-in that it may need
+		x.setCookie(addressCookie, token, shortLife)
+		x.to("/address/link")
+	default:
 		x.invalidLink()
-		return nil
 	}
-	x.setCookie(proofCookie, token, shortLife)
-	x.to("/sign-in/link")
 	return nil
 }
 
 // showProof has the link's holder sign in by a click of its own.
 func (x *exchange) showProof() error {
-	if _, ok := x.proof(); !ok {
+	if _, ok := x.proof(proofCookie, seal.SignIn); !ok {
 		x.invalidLink()
 		return nil
 	}
@@ -159,13 +163,14 @@ func (x *exchange) showProof() error {
 	return nil
 }
 
-func (x *exchange) proof() (seal.Link, bool) {
-	link, ok := x.Keys().Parse(x.cookie(proofCookie))
-	return link, ok && link.Purpose == seal.SignIn
+// proof is the opened link that a cookie holds, if it is for this.
+func (x *exchange) proof(cookie string, purpose seal.Purpose) (seal.Link, bool) {
+	link, ok := x.Keys().Parse(x.cookie(cookie))
+	return link, ok && link.Purpose == purpose
 }
 
 func (x *exchange) signInByLink() error {
-	link, ok := x.proof()
+	link, ok := x.proof(proofCookie, seal.SignIn)
 	if !ok {
 		x.invalidLink()
 		return nil

@@ -38,8 +38,9 @@ type world struct {
 	factor  iam.FactorState
 	noSeed  error
 	letters []Letter
-	key     string // of the mailbox
-	shown   bool   // the browser came by a link that was shown
+	key     string        // of the mailbox
+	shown   bool          // the browser came by a link that was shown
+	ago     time.Duration // since the last fresh sign-in
 	// mailless says that the instance sends no mail.
 	mailless bool
 	calls    []string
@@ -181,11 +182,21 @@ func (w *world) RotateOwnKey(context.Context, iam.Actor, iam.ID, iam.Idempotency
 	return iam.Replayable[iam.Key]{}, "144c9defac04969c7bfad8efaa8ea194", w.call("rotate")
 }
 
+func (w *world) AskAddress(context.Context, iam.Actor, iam.Visitor, string) (iam.Asked, error) {
+	return iam.Asked{ID: anInvite, Browser: "browser"}, w.call("ask address")
+}
+
+func (w *world) ProveAddress(_ context.Context, actor iam.Actor, _ iam.Visitor, _ iam.Proof) (iam.SignedIn, error) {
+	user := actor.User
+	user.Email = "john@new.example.org"
+	return iam.SignedIn{Secret: aSecret, User: user, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}, w.call("prove address")
+}
+
 func (w *world) Session(_ context.Context, secret string) (iam.Actor, iam.Session, error) {
 	if w.user == nil || secret != aSecret {
 		return iam.Actor{}, iam.Session{}, &auth.Error{Fault: auth.InvalidSession}
 	}
-	return iam.Actor{Kind: iam.ByUser, User: *w.user, CredentialID: aSession, SessionProved: noon()}, iam.Session{}, nil
+	return iam.Actor{Kind: iam.ByUser, User: *w.user, CredentialID: aSession, SessionProved: noon().Add(-w.ago)}, iam.Session{}, nil
 }
 
 func (w *world) Letters() []Letter { return w.letters }
@@ -254,6 +265,7 @@ func (s *site) request(method, path, form string) *http.Request {
 	}
 	r.AddCookie(&http.Cookie{Name: s.cookieName(linkCookie), Value: s.token(came, 1)})
 	r.AddCookie(&http.Cookie{Name: s.cookieName(proofCookie), Value: s.token(seal.SignIn, 0)})
+	r.AddCookie(&http.Cookie{Name: s.cookieName(addressCookie), Value: s.token(seal.Address, 0)})
 	r.AddCookie(&http.Cookie{Name: s.cookieName(browserCookie), Value: url.Values{
 		"id": {string(anInvite)}, "browser": {"b"}, "email": {invited}, "next": {"/invite"},
 	}.Encode()})

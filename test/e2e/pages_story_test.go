@@ -397,3 +397,44 @@ func TestStoryReport(t *testing.T) {
 		t.Errorf("suppressions: %d, %v", n, err)
 	}
 }
+
+// TestStoryAddress: a member changes its address: signed in afresh, by the link
+// that goes to the new one. The old address hears of it, an invitation to it is no
+// longer theirs, and the membership came along (KF-77).
+func TestStoryAddress(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, func(seed *harness.Seed) {
+		employ(seed, "Account", "member@example.org", viewer)
+		seed.Accounts = append(seed.Accounts, harness.SeedAccount{ID: harness.ID("Second"), Name: "Second"})
+		invited(seed, "Second", "member@example.org", "", viewer)
+	})
+	s.goes(t, "/address")
+	s.sees(t, "Sign in by mail")
+	s.b.Do(t, chromedp.SendKeys(`//input[@name="email"]`, "member@example.org"))
+	s.presses(t, "Send link and code")
+	s.sees(t, "Look into your mailbox")
+	code := s.code(t)
+	s.goes(t, "/sign-in/code")
+	s.b.Do(t, chromedp.SendKeys(`//input[@name="code"]`, code))
+	s.presses(t, "Sign in")
+	s.sees(t, "Change your address")
+	s.b.Do(t, chromedp.SendKeys(`//input[@name="email"]`, "moved@example.org"))
+	s.presses(t, "Send link and code")
+	s.sees(t, "Look into your mailbox")
+	s.opensMail(t, "Please confirm your new address", "/s/")
+	s.sees(t, "Use this address from now on?")
+	s.presses(t, "Use the new address")
+	s.sees(t, "Your address is changed")
+	if text := s.text(t); !strings.Contains(text, "Signed in as moved@example.org") {
+		t.Errorf("the page says\n%s", text)
+	}
+	s.presses(t, "See your organizations")
+	s.sees(t, "Your invitations")
+	if text := s.text(t); !strings.Contains(text, "Account") || strings.Contains(text, "Second") {
+		t.Errorf("the home page says\n%s", text)
+	}
+	s.getsMail(t, "Your address was changed")
+	if text := s.text(t); !strings.Contains(text, "To member@example.org") {
+		t.Errorf("the old address was told nothing:\n%s", text)
+	}
+}
