@@ -30,6 +30,8 @@ const (
 	AccountDelete  Action = "account.delete"
 	UserCreate     Action = "user.create"
 	UserEdit       Action = "user.edit"
+	UserProve      Action = "user.prove"           // its mailbox was proved, by a sign-in
+	CredentialsEnd Action = "user.end_credentials" // all keys and tokens from before that
 	UserSuspend    Action = "user.suspend"
 	UserReactivate Action = "user.reactivate"
 	KeyCreate      Action = "key.create"

@@ -89,8 +89,3 @@ func (f ChallengeFacts) provable() bool {
 	}
 	return f.Challenge.Purpose != ForSignIn || mayBeMailed(f.User) && f.User.Email == f.Challenge.Email
 }
-
-// mayBeMailed says who can sign in by mail. An unproven address is left out: its
-// mailbox would prove it, but whoever made the user, or a key of it, before that
-// would gain what belongs to the mailbox.
-func mayBeMailed(u User) bool { return u.Verified && !u.Suspended }

@@ -108,7 +108,8 @@ func (s *Service) settle(
 	return ChallengeFacts{}, proofRefused(), tx.Record(*entry)
 }
 
-// SignIn begins a session of the user whose mailbox is proved.
+// SignIn begins a session of the user whose mailbox is proved. An address that was
+// unproven is proven by it.
 func (s *Service) SignIn(ctx context.Context, visitor Visitor, proof Proof) (SignedIn, error) {
 	if err := s.mails(); err != nil {
 		return SignedIn{}, err
@@ -124,8 +125,12 @@ func (s *Service) SignIn(ctx context.Context, visitor Visitor, proof Proof) (Sig
 		if err := tx.EndChallenges(facts.User.ID); err != nil {
 			return settled[SignedIn]{}, err
 		}
-		session, err := s.begin(tx, drawn, facts.User, visitor, *entry, replaced)
-		return settled[SignedIn]{result: SignedIn{session, facts.User, secret}}, err
+		user, err := s.proveUser(tx, facts.User, *entry)
+		if err != nil {
+			return settled[SignedIn]{}, err
+		}
+		session, err := s.begin(tx, drawn, user, visitor, *entry, replaced)
+		return settled[SignedIn]{result: SignedIn{session, user, secret}}, err
 	})
 	if err == nil {
 		err = done.refusal

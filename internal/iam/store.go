@@ -147,6 +147,9 @@ type Tx interface {
 	// else ErrNoRow.
 	EndKeyOf(userID, id ID, entry AuditEntry) error
 	EndTokenOf(userID, id ID, entry AuditEntry) error
+	// EndCredentials ends all keys and tokens of a user. Where there is none to end
+	// there is no audit row.
+	EndCredentials(userID ID, entry AuditEntry) error
 	InsertToken(token Token, entry AuditEntry) error
 	RevokeToken(id ID, entry AuditEntry) error
 	// InsertRole adds a role, or replaces the one of the same id, account and

@@ -3,7 +3,8 @@ package iam
 import "time"
 
 // User is a person with an address. Verified says that the address was proven,
-// or vouched for by the operator; an unverified one sees no invitation.
+// or vouched for by the operator; an unverified one sees no invitation before it
+// signs in by mail, which proves it.
 type User struct {
 	ID        ID
 	Email     string // canonical

@@ -168,6 +168,25 @@ func (t *tx) EndTokenOf(userID, id iam.ID, entry iam.AuditEntry) error {
 		[]any{string(id), string(userID)}, entry)
 }
 
+// EndCredentials implements iam.Tx.
+func (t *tx) EndCredentials(userID iam.ID, entry iam.AuditEntry) error {
+	ended := int64(0)
+	for _, statement := range []string{
+		`UPDATE user_keys SET disabled = 1 WHERE user_id = $1 AND disabled = 0`,
+		`UPDATE tokens SET disabled = 1 WHERE user_id = $1 AND disabled = 0`,
+	} {
+		n, err := t.exec(statement, string(userID))
+		if err != nil {
+			return fmt.Errorf("end credentials of a user: %w", err)
+		}
+		ended += n
+	}
+	if ended == 0 {
+		return nil
+	}
+	return t.Record(entry)
+}
+
 func (t *tx) endCredential(statement string, args []any, entry iam.AuditEntry) error {
 	n, err := t.exec(statement, args...)
 	if err == nil && n == 0 {

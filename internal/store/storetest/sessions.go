@@ -105,6 +105,47 @@ var sessionTests = map[string]func(f *fixture){
 		equal(f, "another's", f.sessions(other), []iam.Session{strange})
 	},
 
+	"CredentialsEndTogether": func(f *fixture) {
+		u, other := f.user("a@example.com"), f.user("b@example.com")
+		for _, who := range []iam.User{u, other} {
+			for _, name := range []string{"one", "two"} {
+				key := iam.Key{ID: f.id(), UserID: who.ID, Name: name, CreatedOn: f.clock.Now()}
+				key.Hash = iam.HashSecret(string(key.ID))
+				token := iam.Token{ID: f.id(), UserID: who.ID, Name: name, CreatedOn: f.clock.Now()}
+				token.Hash = iam.HashSecret(string(token.ID))
+				made, given := f.entry(iam.KeyCreate, "", key.ID), f.entry(iam.TokenCreate, "", token.ID)
+				f.must(func(tx iam.Tx) error { return errors.Join(tx.InsertKey(key, made), tx.InsertToken(token, given)) })
+			}
+		}
+		end := func() {
+			entry := f.entry(iam.CredentialsEnd, "", u.ID)
+			f.must(func(tx iam.Tx) error { return tx.EndCredentials(u.ID, entry) })
+		}
+		live := func(who iam.User) (n int) {
+			keys, err := f.store.Keys(f.ctx(), who.ID)
+			wantErr(f, "Keys", err, nil)
+			tokens, err := f.store.Tokens(f.ctx(), who.ID)
+			wantErr(f, "Tokens", err, nil)
+			for _, key := range keys {
+				if !key.Disabled {
+					n++
+				}
+			}
+			for _, token := range tokens {
+				if !token.Disabled {
+					n++
+				}
+			}
+			return n
+		}
+		rows := len(f.audit(""))
+		end()
+		end()
+		equal(f, "live", live(u), 0)
+		equal(f, "live of another", live(other), 4)
+		equal(f, "audit rows", len(f.audit("")), rows+1)
+	},
+
 	"SeenIsNotedSeldom": func(f *fixture) {
 		u := f.user("a@example.com")
 		n := f.session(u)
