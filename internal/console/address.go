@@ -97,12 +97,17 @@ func (x *exchange) proveAddressByCode() error {
 // showAddressLink has who opened the mailed link say once more that the address is
 // to change: it is the signed-in user's that does, whoever had the mail sent.
 func (x *exchange) showAddressLink() error {
-	if _, ok := x.proof(addressCookie, seal.Address); !ok {
+	link, ok := x.proof(addressCookie, seal.Address)
+	if !ok {
 		x.invalidLink()
 		return nil
 	}
+	address, err := x.Service.ProofAddress(x.r.Context(), link.ID)
+	if err != nil {
+		return x.addressProven(iam.SignedIn{}, err)
+	}
 	x.notice(http.StatusOK, notice{
-		Title: x.say("confirm-address.heading"), Kicker: x.say("address.kicker"), Text: x.say("confirm-address.text", x.actor.User.Email),
+		Title: x.say("confirm-address.heading"), Kicker: x.say("address.kicker"), Text: x.say("confirm-address.text", x.actor.User.Email, masked(address)),
 		Actions: []action{
 			{Label: x.say("confirm-address.button"), To: "/address/link", Post: true},
 			{Label: x.say("confirm-address.not"), To: "/home", Quiet: true},

@@ -72,6 +72,7 @@ func exhibits() []exhibit {
 		{"code-wrong", refusing(iam.ProofRefused), post, "/sign-in/code", "code=x", 403},
 		{"code-limit", refusing(iam.TooManyAttempts), post, "/sign-in/code", "code=x", 429},
 		{"proof", newWorld(), get, "/sign-in/link", "", 200},
+		{"proof-old", newWorld().with(func(w *world) { w.forgotten = true }), get, "/sign-in/link", "", 403},
 		{"proof-wrong", refusing(iam.ProofRefused), post, "/sign-in/link", "", 403},
 		{"home", owned(newWorld()), get, "/home", "", 200},
 		{"sessions", owned(newWorld()), get, "/sessions", "", 200},

@@ -47,7 +47,14 @@ func (x *exchange) visiting(do func(v visit) error) error {
 		x.invalidLink()
 		return nil
 	}
-	linked, err := x.Service.LinkInvitation(x.r.Context(), link.ID)
+	return x.linked(link.ID, func(linked iam.LinkedInvitation) error {
+		return do(visit{LinkedInvitation: linked, at: "/invite", link: &link})
+	})
+}
+
+// linked hands the invitation of a link over to do, in its language.
+func (x *exchange) linked(id iam.ID, do func(linked iam.LinkedInvitation) error) error {
+	linked, err := x.Service.LinkInvitation(x.r.Context(), id)
 	if iam.KindOf(err) == iam.NotFound {
 		x.invalidLink()
 		return nil
@@ -56,7 +63,7 @@ func (x *exchange) visiting(do func(v visit) error) error {
 		return err
 	}
 	x.speakFor(linked)
-	return do(visit{LinkedInvitation: linked, at: "/invite", link: &link})
+	return do(linked)
 }
 
 // visitOwn does the same with an invitation of who is signed in.

@@ -24,6 +24,7 @@ type Service interface {
 	Memberships(ctx context.Context, actor iam.Actor, query iam.MembershipQuery) (iam.Page[iam.Invitation], error)
 
 	AskSignIn(ctx context.Context, visitor iam.Visitor, email string) (iam.Asked, error)
+	ProofAddress(ctx context.Context, id iam.ID) (string, error)
 	SignIn(ctx context.Context, visitor iam.Visitor, proof iam.Proof) (iam.SignedIn, error)
 	Sessions(ctx context.Context, actor iam.Actor) ([]iam.Session, error)
 	EndSession(ctx context.Context, actor iam.Actor, id iam.ID) error

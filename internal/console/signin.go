@@ -150,14 +150,24 @@ func (x *exchange) openProof() error {
 	return nil
 }
 
-// showProof has the link's holder sign in by a click of its own.
+// showProof has the link's holder sign in by a click of its own, and shows as
+// whom: a link that somebody else had mailed would sign in as somebody else.
 func (x *exchange) showProof() error {
-	if _, ok := x.proof(proofCookie, seal.SignIn); !ok {
+	link, ok := x.proof(proofCookie, seal.SignIn)
+	if !ok {
 		x.invalidLink()
 		return nil
 	}
+	address, err := x.Service.ProofAddress(x.r.Context(), link.ID)
+	if iam.KindOf(err) == iam.ProofRefused {
+		x.oldProof(err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	x.notice(http.StatusOK, notice{
-		Title: x.say("confirm-signin.heading"), Kicker: x.say("signin.kicker"), Text: x.say("confirm-signin.text"),
+		Title: x.say("confirm-signin.heading"), Kicker: x.say("signin.kicker"), Text: x.say("confirm-signin.text", masked(address)),
 		Actions: []action{{Label: x.say("confirm-signin.button"), To: "/sign-in/link", Post: true}},
 	})
 	return nil
@@ -178,12 +188,7 @@ func (x *exchange) signInByLink() error {
 	held := x.asking()
 	begun, err := x.Service.SignIn(x.r.Context(), x.visitor(), iam.Proof{ID: link.ID, ByLink: true, Browser: held.browser})
 	if iam.KindOf(err) == iam.ProofRefused {
-		x.seen.Cause = err
-		x.dropCookie(proofCookie)
-		x.notice(http.StatusForbidden, notice{
-			Title: x.say("invalid.heading"), Kicker: x.say("signin.kicker"), Text: x.say("confirm-signin.other"),
-			Actions: []action{{Label: x.say("signin.new"), To: "/sign-in"}},
-		})
+		x.oldProof(err)
 		return nil
 	}
 	if err != nil {
@@ -198,6 +203,16 @@ func (x *exchange) signInByLink() error {
 	}
 	x.signIn(begun, next)
 	return nil
+}
+
+// oldProof is the page of a mailed link that signs in no more.
+func (x *exchange) oldProof(err error) {
+	x.seen.Cause = err
+	x.dropCookie(proofCookie)
+	x.notice(http.StatusForbidden, notice{
+		Title: x.say("invalid.heading"), Kicker: x.say("signin.kicker"), Text: x.say("confirm-signin.other"),
+		Actions: []action{{Label: x.say("signin.new"), To: "/sign-in"}},
+	})
 }
 
 func (x *exchange) signOut() error {

@@ -22,16 +22,7 @@ func (x *exchange) stopping(do func(linked iam.LinkedInvitation) error) error {
 		x.invalidLink()
 		return nil
 	}
-	linked, err := x.Service.LinkInvitation(x.r.Context(), link.ID)
-	if iam.KindOf(err) == iam.NotFound {
-		x.invalidLink()
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	x.speakFor(linked)
-	return do(linked)
+	return x.linked(link.ID, do)
 }
 
 func (x *exchange) showStop() error {

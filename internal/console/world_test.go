@@ -41,6 +41,8 @@ type world struct {
 	key     string        // of the mailbox
 	shown   bool          // the browser came by a link that was shown
 	ago     time.Duration // since the last fresh sign-in
+	// forgotten says that what proves a mailbox is no longer known.
+	forgotten bool
 	// mailless says that the instance sends no mail.
 	mailless bool
 	calls    []string
@@ -119,6 +121,13 @@ func (w *world) Memberships(context.Context, iam.Actor, iam.MembershipQuery) (ia
 
 func (w *world) AskSignIn(context.Context, iam.Visitor, string) (iam.Asked, error) {
 	return iam.Asked{ID: anInvite, Browser: "browser"}, w.call("ask sign-in")
+}
+
+func (w *world) ProofAddress(context.Context, iam.ID) (string, error) {
+	if w.forgotten {
+		return "", &iam.Error{Kind: iam.ProofRefused, Message: "no"}
+	}
+	return invited, nil
 }
 
 func (w *world) SignIn(context.Context, iam.Visitor, iam.Proof) (iam.SignedIn, error) {

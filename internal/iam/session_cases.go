@@ -31,6 +31,13 @@ func (s *Service) AskSignIn(ctx context.Context, visitor Visitor, email string) 
 	})
 }
 
+// ProofAddress is the mailbox that a challenge proves, for who holds its link: that
+// it is one of ours its caller found out before.
+func (s *Service) ProofAddress(ctx context.Context, id ID) (string, error) {
+	challenge, err := s.store.Challenge(ctx, id)
+	return challenge.Email, missing(err, proofRefused())
+}
+
 // mails refuses where nobody can prove a mailbox.
 func (s *Service) mails() error {
 	if s.signIn.Secrets == nil || !s.mailing.Enabled {

@@ -27,6 +27,8 @@ type Store interface {
 	TokenPrincipal(ctx context.Context, hash [32]byte) (TokenPrincipal, error)
 	// SessionPrincipal finds a session likewise, whether or not it still holds.
 	SessionPrincipal(ctx context.Context, hash [32]byte) (SessionPrincipal, error)
+	// Challenge reads a challenge, whatever became of it.
+	Challenge(ctx context.Context, id ID) (Challenge, error)
 	// Sessions lists a user's sessions that were not ended, oldest first.
 	Sessions(ctx context.Context, userID ID) ([]Session, error)
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -34,6 +35,18 @@ func (t *tx) ChallengeFacts(id iam.ID) (iam.ChallengeFacts, error) {
 		return iam.ChallengeFacts{}, fmt.Errorf("read challenge: %w", err)
 	}
 	return facts, nil
+}
+
+// Challenge implements iam.Store.
+func (s *Store) Challenge(ctx context.Context, id iam.ID) (iam.Challenge, error) {
+	return read(ctx, s, func(v *view) (iam.Challenge, error) {
+		var c iam.Challenge
+		err := one(v, `SELECT `+challengeColumns+` FROM challenges c WHERE c.id = $1`, []any{string(id)}, challengeDest(&c)...)
+		if err != nil {
+			return iam.Challenge{}, fmt.Errorf("read challenge: %w", err)
+		}
+		return c, nil
+	})
 }
 
 func (t *tx) lockChallenge(id iam.ID) error {

@@ -105,6 +105,15 @@ var sessionTests = map[string]func(f *fixture){
 		equal(f, "another's", f.sessions(other), []iam.Session{strange})
 	},
 
+	"ChallengeIsRead": func(f *fixture) {
+		want := f.challenge(f.user("a@example.com").ID)
+		got, err := f.store.Challenge(f.ctx(), want.ID)
+		wantErr(f, "Challenge", err, nil)
+		equal(f, "Challenge", got, want)
+		_, err = f.store.Challenge(f.ctx(), f.id())
+		wantErr(f, "Challenge of nothing", err, iam.ErrNoRow)
+	},
+
 	"CredentialsEndTogether": func(f *fixture) {
 		u, other := f.user("a@example.com"), f.user("b@example.com")
 		for _, who := range []iam.User{u, other} {
