@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 // demoCommand is `hither demo`.
 type demoCommand struct {
+	baseSetting
 	Listen   string   `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API is served. Beyond this machine the keys are random instead of public." placeholder:"HOST:PORT"`
 	Seed     string   `env:"HITHER_SEED" help:"Start with this import file, YAML or JSON, instead of the examples of the public reference." placeholder:"FILE"`
 	LogLevel logLevel `default:"error" env:"HITHER_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error. Requests are info." placeholder:"LEVEL"`
@@ -37,12 +39,16 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer closing(&err, public)
+	pages, err := c.pagesBase(public)
+	if err != nil {
+		return err
+	}
 	stage := demoStage{
-		base: baseURL("http", c.Listen, public), rows: rows,
+		base: pages, rows: rows,
 		logger: slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: slog.Level(c.LogLevel)})),
 	}
 	var drawn []secret
-	if !loopback(public) {
+	if !c.alone(public) {
 		if drawn, err = withdraw(&stage.rows); err != nil {
 			return err
 		}
@@ -57,7 +63,10 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 
-	text := welcome{base: stage.base, listen: c.Listen, seed: c.Seed, rows: stage.rows, drawn: drawn, key: stage.key}
+	text := welcome{
+		base: baseURL("http", c.Listen, public), pages: stage.base, listen: c.Listen,
+		seed: c.Seed, rows: stage.rows, drawn: drawn, key: stage.key,
+	}
 	if err := text.print(s.out); err != nil {
 		return err
 	}
@@ -66,6 +75,25 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	_, err = fmt.Fprintln(s.out, "\nStopped. The demo's database is gone.")
 	return err //nolint:wrapcheck // there is no more to say about a closed terminal
+}
+
+// alone reports whether nobody but this machine is to reach the demo.
+func (c *demoCommand) alone(public net.Listener) bool { return loopback(public) && c.BaseURL == "" }
+
+// pagesBase is where the pages are reached, without a slash at its end: where the
+// setting says, else on this machine. Over plain http from elsewhere browsers don't
+// say which page a form was sent from, so the pages would refuse every one.
+func (c *demoCommand) pagesBase(public net.Listener) (string, error) {
+	if base, err := c.base(); err != nil || base != "" {
+		return base, err
+	}
+	base := baseURL("http", c.Listen, public)
+	if u, err := url.Parse(base); err != nil || !isLoopback(u.Hostname()) {
+		_, port, _ := net.SplitHostPort(c.Listen)
+		return "", usageError{fmt.Sprintf("--listen %s: the demo's pages work over https, or on this machine alone; write --listen 0.0.0.0:%s, "+
+			"with which other machines reach the API, or add --base-url https://HOST, of a proxy in front (HITHER_BASE_URL)", c.Listen, port)}
+	}
+	return base, nil
 }
 
 func (c *demoCommand) options(stage *demoStage, public net.Listener) server.Options {
@@ -77,7 +105,7 @@ func (c *demoCommand) options(stage *demoStage, public net.Listener) server.Opti
 		NewID:           id.NewSource(clock.Now).New,
 		Now:             clock.Now,
 		Limits:          server.DefaultLimits(),
-		Hosts:           server.NewHosts(c.Listen, public.Addr()),
+		Hosts:           server.NewHosts(c.Listen, public.Addr(), stage.base),
 		ShutdownTimeout: demoShutdown,
 	}
 }

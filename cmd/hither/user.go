@@ -29,6 +29,7 @@ func userRecord(u iam.User) record {
 		{"disabled", u.Suspended},
 		{"first_name", u.FirstName},
 		{"last_name", u.LastName},
+		{"locale", u.Locale},
 		{"created_on", u.CreatedOn},
 	}
 }

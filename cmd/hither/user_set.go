@@ -8,17 +8,18 @@ import (
 
 type userSetCommand struct {
 	admin
-	User      string `arg:"" help:"Id or address."`
-	Verified  *bool  `help:"The address is proven, or yet to be." negatable:"unverified"`
-	TwoFactor *bool  `help:"The user has a second factor where it signs in otherwise, or none. One that it set up here is its own." negatable:""`
-	Operator  *bool  `help:"The user carries the operator's rights beside its own, or no longer." negatable:""`
+	User      string  `arg:"" help:"Id or address."`
+	Verified  *bool   `help:"The address is proven, or yet to be." negatable:"unverified"`
+	TwoFactor *bool   `help:"The user has a second factor where it signs in otherwise, or none. One that it set up here is its own." negatable:""`
+	Operator  *bool   `help:"The user carries the operator's rights beside its own, or no longer." negatable:""`
+	Locale    *string `help:"The language of the user's pages and messages, for example de; an empty one is the account's or the browser's." placeholder:"TAG"`
 }
 
 // Run sets what the flags name and leaves the rest.
 func (c *userSetCommand) Run(ctx context.Context, s streams) error {
-	flags := iam.UserFlags{Verified: c.Verified, TwoFactor: c.TwoFactor, Operator: c.Operator}
+	flags := iam.UserFlags{Verified: c.Verified, TwoFactor: c.TwoFactor, Operator: c.Operator, Locale: c.Locale}
 	if flags == (iam.UserFlags{}) {
-		return usageError{"nothing to set: give --verified or --unverified, --[no-]two-factor, --[no-]operator"}
+		return usageError{"nothing to set: give --verified or --unverified, --[no-]two-factor, --[no-]operator, --locale"}
 	}
 	return c.run(ctx, s, func(s session) error {
 		user, err := s.user(ctx, c.User)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 
 	"hither/internal/dataset"
 	"hither/internal/iam"
@@ -13,6 +14,7 @@ import (
 // paste.
 type welcome struct {
 	base   string // URL without a path
+	pages  string // the same, of the pages
 	listen string // as it was asked for
 	seed   string // the file it was loaded from, "" for the examples
 	rows   iam.Dataset
@@ -79,11 +81,14 @@ func (w welcome) keyOf(email string) string {
 
 // mailbox says where the mails are that the demo sends to nobody.
 func (w welcome) mailbox(text *bytes.Buffer) {
-	fmt.Fprintf(text, "\nWhat it would mail is in a mailbox for your browser: %s/demo/mail\n", w.base)
+	fmt.Fprintf(text, "\nWhat it would mail is in a mailbox for your browser: %s/demo/mail\n", w.pages)
 	if w.key != "" {
 		fmt.Fprintf(text, "  its key is %s\n", w.key)
 	}
-	fmt.Fprintf(text, "Open the link of an invitation there, or sign in as any of these people at %s/sign-in\n", w.base)
+	fmt.Fprintf(text, "Open the link of an invitation there, or sign in as any of these people at %s/sign-in\n", w.pages)
+	if w.key != "" && strings.HasPrefix(w.pages, "http://") {
+		text.WriteString("These pages work on this machine alone; for others put a proxy with https in front, and add --base-url https://HOST\n")
+	}
 }
 
 // tests names what a demo has for who tests against it.

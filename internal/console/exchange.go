@@ -45,7 +45,7 @@ func (x *exchange) answer(ctx context.Context, p *page, handle handler) error {
 		// says, which no form of ours does.
 		byMail := p.oneClick && unread == nil && x.oneClick()
 		if !byMail && !x.fromHere() {
-			x.notice(http.StatusForbidden, notice{Title: x.say("cross.heading"), Text: x.say("cross.text")})
+			x.notice(http.StatusForbidden, notice{Title: x.say("cross.heading"), Text: x.crossText()})
 			return nil
 		}
 		if unread != nil {
@@ -71,6 +71,15 @@ func (x *exchange) fromHere() bool {
 		return false
 	}
 	return x.guard.Check(x.r) == nil
+}
+
+// crossText says what to do about a post from elsewhere. Over plain http, from
+// another machine, browsers name neither origin nor site, so no page there can post.
+func (x *exchange) crossText() string {
+	if !x.secure() && x.r.Header.Get("Origin") == "null" && x.r.Header.Get("Sec-Fetch-Site") == "" {
+		return x.say("cross.plain", x.Base.String())
+	}
+	return x.say("cross.text")
 }
 
 // errForm refuses a body that no form of ours sends.

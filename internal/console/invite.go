@@ -84,9 +84,10 @@ func (x *exchange) visitOwn(text string, do func(v visit) error) error {
 	return do(visit{LinkedInvitation: linked, at: "/invites/" + text})
 }
 
-// speakFor chooses the language of a page about an invitation.
+// speakFor chooses the language of a page about an invitation: its own, that of who
+// is signed in, the account's, what the browser asks for.
 func (x *exchange) speakFor(linked iam.LinkedInvitation) {
-	x.lang = speak(x.r.Header.Get("Accept-Language"), linked.Link.Locale, linked.Look.Locale)
+	x.lang = speak(x.r.Header.Get("Accept-Language"), linked.Link.Locale, x.actor.User.Locale, linked.Look.Locale)
 }
 
 func (x *exchange) showInvite() error {

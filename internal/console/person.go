@@ -25,6 +25,7 @@ func (x *exchange) identify(ctx context.Context) error {
 		return err
 	}
 	actor.RemoteAddr, actor.RequestID = remoteHost(x.r.RemoteAddr), x.requestID
+	x.lang = speak(x.r.Header.Get("Accept-Language"), actor.User.Locale)
 	if actor.LacksFactor() {
 		x.half = actor
 	} else {
@@ -42,7 +43,7 @@ func (x *exchange) visitor() iam.Visitor {
 		session = x.half.CredentialID
 	}
 	return iam.Visitor{
-		RemoteAddr: remoteHost(x.r.RemoteAddr), RequestID: x.requestID, Agent: x.r.UserAgent(), Session: session,
+		RemoteAddr: remoteHost(x.r.RemoteAddr), RequestID: x.requestID, Agent: x.r.UserAgent(), Locale: x.lang, Session: session,
 	}
 }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"io/fs"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -107,6 +108,30 @@ func TestTimeLeft(t *testing.T) {
 	} {
 		if got := w.left(noon().Add(left), noon()); got != want {
 			t.Errorf("%s: got %q, want %q", left, got, want)
+		}
+	}
+}
+
+// TestLanguageOfAUser: the invitation's own comes before that of who is signed in,
+// which comes before the account's and the browser's.
+func TestLanguageOfAUser(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ path, invite, user, account, accept, want string }{
+		{"/home", "", "de", "", "en", "de"},
+		{"/home", "", "", "", "de", "de"},
+		{"/home", "de", "en", "de", "de", "en"},
+		{"/invite", "en", "de", "de", "de", "en"},
+		{"/invite", "", "de", "en", "en", "de"},
+		{"/invite", "", "", "de", "en", "de"},
+		{"/invite", "", "fr", "", "de", "de"},
+	} {
+		w := newWorld().as(invited)
+		w.linked.Link.Locale, w.user.Locale, w.linked.Look.Locale = test.invite, test.user, test.account
+		s := newSite(t, w, "https://hither.example.com")
+		r := s.request(http.MethodGet, test.path, "")
+		r.Header.Set("Accept-Language", test.accept)
+		if got := s.do(r).Body.String(); !strings.Contains(got, `<html lang="`+test.want+`">`) {
+			t.Errorf("%+v: got %.60s", test, got)
 		}
 	}
 }

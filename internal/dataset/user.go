@@ -23,6 +23,7 @@ func userFields() []field[iam.ImportUser] {
 		{name: "telephone", read: into(func(u *row) *string { return &u.Telephone }, text)},
 		{name: "country", read: into(func(u *row) *string { return &u.Country }, text)},
 		{name: "zipcode", read: into(func(u *row) *string { return &u.Zipcode }, text)},
+		{name: "locale", read: into(func(u *row) *string { return &u.Locale }, text)},
 		{name: "two_factor", read: into(func(u *row) *bool { return &u.TwoFactor }, boolean)},
 		{name: "suspended", read: into(func(u *row) *bool { return &u.Suspended }, boolean)},
 		{name: "operator", read: into(func(u *row) *bool { return &u.Operator }, boolean)},

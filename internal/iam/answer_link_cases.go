@@ -106,7 +106,7 @@ func (s *Service) drawJoining(actor Actor, visitor Visitor) joining {
 
 // join makes the user of an invited address, and signs it in.
 func (s *Service) join(tx Tx, j joining, invitation Invitation, visitor Visitor) (SignedIn, error) {
-	user := User{ID: j.userID, Email: invitation.Email, Verified: true, CreatedOn: tx.Now()}
+	user := User{ID: j.userID, Email: invitation.Email, Verified: true, CreatedOn: tx.Now(), Locale: visitor.Locale}
 	j.made.by(user)
 	j.made.After = userSnapshot(user)
 	if err := tx.InsertUser(user, j.made); err != nil {

@@ -77,6 +77,7 @@ type Visitor struct {
 	RemoteAddr string
 	RequestID  string
 	Agent      string
+	Locale     string // of the page that it looks at
 	// Session is the one that the browser shows already, "" none. It ends where
 	// a new one begins, so that no secret outlives a sign-in.
 	Session ID

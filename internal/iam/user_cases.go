@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -33,6 +34,7 @@ func (s *Service) EditMe(ctx context.Context, actor Actor, profile Profile) (Use
 // it is.
 type UserFlags struct {
 	Verified, TwoFactor, Operator *bool
+	Locale                        *string // "" takes it away
 }
 
 // SetUserFlags changes facts about a user, which belongs to the operator.
@@ -48,7 +50,12 @@ func (s *Service) SetUserFlags(ctx context.Context, actor Actor, id ID, flags Us
 				*flag.target = *flag.value
 			}
 		}
-		return u, nil
+		if flags.Locale == nil {
+			return u, nil
+		}
+		var err error
+		u.Locale, err = localeTag("/locale", strings.TrimSpace(*flags.Locale))
+		return u, err
 	})
 }
 
@@ -97,6 +104,9 @@ func CheckUser(user User) (User, error) {
 		return User{}, at("/email", err)
 	}
 	user.Email = email
+	if user.Locale, err = localeTag("/locale", strings.TrimSpace(user.Locale)); err != nil {
+		return User{}, err
+	}
 	return Profile{&user.FirstName, &user.LastName, &user.Telephone, &user.Country, &user.Zipcode}.Apply(user)
 }
 
@@ -243,5 +253,6 @@ func userSnapshot(u User) string {
 		FirstName string    `json:"first_name"`
 		LastName  string    `json:"last_name"`
 		CreatedOn time.Time `json:"created_on"`
-	}{u.Email, u.Verified, u.TwoFactor, u.Suspended, u.Operator, u.FirstName, u.LastName, u.CreatedOn})
+		Locale    string    `json:"locale,omitempty"`
+	}{u.Email, u.Verified, u.TwoFactor, u.Suspended, u.Operator, u.FirstName, u.LastName, u.CreatedOn, u.Locale})
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -15,11 +16,14 @@ type Hosts struct {
 	any   bool     // any address, as opposed to a name, is answered
 }
 
-// NewHosts answers to loopback, and to the host and address that are listened
-// on. Where these are all of the machine's addresses, any address is answered:
+// NewHosts answers to loopback, to the host of a URL ("": of none), and to the
+// host and address that are listened on. Where these are all of the machine's addresses, any address is answered:
 // only a name can be made to point elsewhere.
-func NewHosts(listen string, bound net.Addr) *Hosts {
+func NewHosts(listen string, bound net.Addr, reached string) *Hosts {
 	h := &Hosts{}
+	if u, err := url.Parse(reached); err == nil && u.Host != "" {
+		h.names = append(h.names, hostName(u.Host))
+	}
 	for _, hostPort := range []string{listen, bound.String()} {
 		name := hostName(hostPort)
 		if addr, err := netip.ParseAddr(name); name == "" || err == nil && addr.IsUnspecified() {

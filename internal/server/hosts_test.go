@@ -45,8 +45,21 @@ func TestForeignHostsAreRefused(t *testing.T) {
 		{"0.0.0.0:8787", every, "evil.example:8787", false},
 		{"0.0.0.0:8787", every, "", false},
 	} {
-		if got := NewHosts(test.listen, test.bound).Answer(test.host); got != test.want {
+		if got := NewHosts(test.listen, test.bound, "").Answer(test.host); got != test.want {
 			t.Errorf("listening on %s, Host %q: answered %v, want %v", test.listen, test.host, got, test.want)
+		}
+	}
+}
+
+// TestHostOfTheBaseURL: a proxy in front passes its own host on.
+func TestHostOfTheBaseURL(t *testing.T) {
+	t.Parallel()
+	hosts := NewHosts("127.0.0.1:8787", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8787}, "https://Demo.example.com:8443/hither")
+	for host, want := range map[string]bool{
+		"demo.example.com": true, "demo.example.com:8443": true, "127.0.0.1:8787": true, "example.com": false, "x.demo.example.com": false, "": false,
+	} {
+		if got := hosts.Answer(host); got != want {
+			t.Errorf("Host %q: answered %v, want %v", host, got, want)
 		}
 	}
 }
@@ -54,7 +67,7 @@ func TestForeignHostsAreRefused(t *testing.T) {
 func TestRefusedHostGetsTheEnvelope(t *testing.T) {
 	t.Parallel()
 	s := newHarness(echo, func(o *Options) {
-		o.Hosts = NewHosts("127.0.0.1:8787", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8787})
+		o.Hosts = NewHosts("127.0.0.1:8787", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8787}, "")
 	})
 	for _, path := range []string{"/client/v4/user", alivePath} {
 		r, w := httptest.NewRequest(http.MethodGet, path, nil), httptest.NewRecorder()

@@ -8,13 +8,13 @@ import (
 )
 
 const userColumns = `u.id, u.email, u.verified, u.first_name, u.last_name, u.telephone, u.country, u.zipcode,
-	u.two_factor, u.own_factor, u.suspended, u.operator, u.created_on`
+	u.two_factor, u.own_factor, u.suspended, u.operator, u.created_on, u.locale`
 
 func userDest(to []any, u *iam.User) []any {
 	return append(to,
 		(*text)(&u.ID), (*text)(&u.Email), (*flag)(&u.Verified), (*text)(&u.FirstName), (*text)(&u.LastName),
 		(*text)(&u.Telephone), (*text)(&u.Country), (*text)(&u.Zipcode), (*flag)(&u.TwoFactor), (*flag)(&u.OwnFactor), (*flag)(&u.Suspended),
-		(*flag)(&u.Operator), (*stamp)(&u.CreatedOn))
+		(*flag)(&u.Operator), (*stamp)(&u.CreatedOn), (*text)(&u.Locale))
 }
 
 // User implements iam.Store.
@@ -116,10 +116,10 @@ func (t *tx) UserOfAddress(email string) (iam.User, error) {
 // InsertUser implements iam.Tx.
 func (t *tx) InsertUser(u iam.User, entry iam.AuditEntry) error {
 	_, err := t.exec(`INSERT INTO users (id, email, verified, first_name, last_name, telephone, country, zipcode,
-			two_factor, suspended, operator, created_on)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			two_factor, suspended, operator, created_on, locale)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		string(u.ID), u.Email, bit(u.Verified), u.FirstName, u.LastName, u.Telephone, u.Country, u.Zipcode,
-		bit(u.TwoFactor), bit(u.Suspended), bit(u.Operator), toMicros(u.CreatedOn))
+		bit(u.TwoFactor), bit(u.Suspended), bit(u.Operator), toMicros(u.CreatedOn), u.Locale)
 	if err != nil {
 		return fmt.Errorf("insert user: %w", err)
 	}
@@ -140,9 +140,9 @@ func (t *tx) UpdateUser(u iam.User, entry iam.AuditEntry) error {
 		return err
 	}
 	_, err = t.exec(`UPDATE users SET email = $1, verified = $2, first_name = $3, last_name = $4, telephone = $5,
-			country = $6, zipcode = $7, two_factor = $8, suspended = $9, operator = $10 WHERE id = $11`,
+			country = $6, zipcode = $7, two_factor = $8, suspended = $9, operator = $10, locale = $11 WHERE id = $12`,
 		u.Email, bit(u.Verified), u.FirstName, u.LastName, u.Telephone, u.Country, u.Zipcode,
-		bit(u.TwoFactor), bit(u.Suspended), bit(u.Operator), string(u.ID))
+		bit(u.TwoFactor), bit(u.Suspended), bit(u.Operator), u.Locale, string(u.ID))
 	if err != nil {
 		return fmt.Errorf("update user: %w", err)
 	}
