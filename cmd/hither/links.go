@@ -58,6 +58,11 @@ func (l links) Unsubscribe(membership iam.ID, generation int) string {
 	return l.to("/u/", seal.Link{Purpose: seal.Unsubscribe, ID: membership, Generation: generation})
 }
 
+// Managing implements mail.Links.
+func (l links) Managing(account, membership iam.ID) string {
+	return l.base + "/accounts/" + string(account) + "/invites/" + string(membership)
+}
+
 // SignIn implements mail.Links.
 func (l links) SignIn(challenge iam.ID) (link, code string) {
 	return l.proof(seal.Link{Purpose: seal.SignIn, ID: challenge})

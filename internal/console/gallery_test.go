@@ -105,6 +105,16 @@ func exhibits() []exhibit {
 		{"address-taken", owned(refusing(iam.Invalid)), post, "/address/link", "", 409},
 		{"address-invited", owned(refusing(iam.AlreadyInvited)), post, "/address/link", "", 409},
 		{"address-changed", owned(newWorld()), post, "/address/link", "", 200},
+		{"manage-confirm", newWorld().as("jane@example.com").with(func(w *world) { w.member.GrantorFacts = iam.GrantorFacts{} }), get, managedPath, "", 200},
+		{"manage-asked", newWorld().as("jane@example.com").with(func(w *world) { w.member.AskedOn = noon() }), get, managedPath, "", 200},
+		{"manage-pending", newWorld().as("jane@example.com"), get, managedPath, "", 200},
+		{"manage-expired", newWorld().as("jane@example.com").with(func(w *world) { w.member.ExpiresOn = noon() }), get, managedPath, "", 200},
+		{"manage-over", newWorld().as("jane@example.com").with(func(w *world) { w.member.Status = iam.Canceled }), get, managedPath, "", 200},
+		{"manage-renewed", newWorld().as("jane@example.com"), post, managedPath + "/renew", "", 200},
+		{"manage-confirmed", newWorld().as("jane@example.com"), post, managedPath + "/confirm", "", 200},
+		{"manage-ceiling", refusing(iam.RoleCeiling).as("jane@example.com"), post, managedPath + "/confirm", "", 403},
+		{"manage-seat", refusing(iam.NoSeat).as("jane@example.com"), post, managedPath + "/renew", "", 409},
+		{"manage-meanwhile", refusing(iam.AlreadyAnswered).as("jane@example.com"), post, managedPath + "/renew", "", 409},
 		{"stop", newWorld(), get, "/u/TOKEN", "", 200},
 		{"stopped", newWorld(), post, "/u/TOKEN", "from=everyone", 200},
 		{"gone", owned(newWorld()), get, "/invites/none", "", 404},
@@ -118,6 +128,8 @@ func exhibits() []exhibit {
 		{"unlock", newWorld().with(func(w *world) { w.key = "k" }), get, "/demo/mail", "LOCKED", 403},
 	}
 }
+
+const managedPath = "/accounts/" + string(anAccount) + "/invites/" + string(anInvite)
 
 func guardedBy(w *world) {
 	w.factor = iam.FactorState{Since: noon().Add(-50 * time.Hour), CodesLeft: 9}

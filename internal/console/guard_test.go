@@ -12,7 +12,7 @@ import (
 
 // every path with something in its place, and the forms that its page posts.
 func paths(s *site) map[string]*page {
-	filled := strings.NewReplacer("{invite_id}", string(anInvite), "{session_id}", string(aSession), "{key_id}", string(aSession), "{letter_id}", "1")
+	filled := strings.NewReplacer("{account_id}", string(anAccount), "{invite_id}", string(anInvite), "{session_id}", string(aSession), "{key_id}", string(aSession), "{letter_id}", "1")
 	all := map[string]*page{}
 	for _, p := range s.pages() {
 		path := filled.Replace(p.pattern)
@@ -100,7 +100,7 @@ func TestOtherSitesPostInVain(t *testing.T) {
 			}
 		}
 	}
-	for _, call := range []string{"answer: accepted", "decline: ", "sign in", "suppress", "rotate", "end session", "ask address", "prove address"} {
+	for _, call := range []string{"answer: accepted", "decline: ", "sign in", "suppress", "rotate", "end session", "ask address", "prove address", "renew", "confirm"} {
 		if !slices.Contains(w.calls, call) {
 			t.Errorf("%q was never called, so nothing was tried: %q", call, w.calls)
 		}

@@ -43,6 +43,10 @@ func (c *Console) pages() []*page {
 		{pattern: "/invites/{invite_id}/accept", post: (*exchange).acceptInvite, private: true},
 		{pattern: "/invites/{invite_id}/decline", post: (*exchange).declineInvite, private: true},
 
+		{pattern: "/accounts/{account_id}/invites/{invite_id}", get: (*exchange).showManaged, private: true, landing: true},
+		{pattern: "/accounts/{account_id}/invites/{invite_id}/renew", post: (*exchange).renewManaged, private: true},
+		{pattern: "/accounts/{account_id}/invites/{invite_id}/confirm", post: (*exchange).confirmManaged, private: true},
+
 		{pattern: "/u/{token}", get: (*exchange).showStop, post: (*exchange).stopMails, oneClick: true},
 
 		{pattern: "/s/{token}", get: (*exchange).openProof},

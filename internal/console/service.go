@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"time"
 
 	"hither/internal/iam"
 )
@@ -16,6 +17,12 @@ type Service interface {
 	MailsProofs() bool
 	RemindHolder(ctx context.Context, holder iam.LinkHolder, reminder iam.Reminder) (iam.Invitation, error)
 	SuppressRecipient(ctx context.Context, holder iam.Actor, membershipID iam.ID, anyone bool) error
+
+	AccountInvitation(ctx context.Context, actor iam.Actor, accountID, id iam.ID) (iam.Account, iam.Member, error)
+	RenewInvitation(
+		ctx context.Context, actor iam.Actor, accountID, id iam.ID, expiresOn time.Time, key iam.IdempotencyKey,
+	) (iam.Replayable[iam.Invited], error)
+	ConfirmInvitation(ctx context.Context, actor iam.Actor, accountID, id iam.ID, key iam.IdempotencyKey) (iam.Replayable[iam.Invited], error)
 
 	Invitation(ctx context.Context, actor iam.Actor, id iam.ID) (iam.Invitation, error)
 	Invitations(ctx context.Context, actor iam.Actor, statuses []iam.Status) ([]iam.Invitation, error)

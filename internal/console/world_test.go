@@ -33,8 +33,9 @@ func noon() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
 // world is a Service of one invitation, and what a test wants it to answer.
 type world struct {
 	linked  iam.LinkedInvitation
-	user    *iam.User // who is signed in by the session cookie
-	refusal error     // what every write is refused with
+	member  iam.Member // the invitation as its account sees it
+	user    *iam.User  // who is signed in by the session cookie
+	refusal error      // what every write is refused with
 	factor  iam.FactorState
 	noSeed  error
 	letters []Letter
@@ -55,7 +56,7 @@ func newWorld() *world {
 			role = r
 		}
 	}
-	return &world{linked: iam.LinkedInvitation{
+	w := &world{linked: iam.LinkedInvitation{
 		Invitation: iam.Invitation{
 			Membership: iam.Membership{
 				ID: anInvite, AccountID: anAccount, Email: invited, Status: iam.Pending, Roles: []iam.Role{role}, Invited: true,
@@ -65,6 +66,8 @@ func newWorld() *world {
 		},
 		Link: iam.Link{Generation: 1},
 	}}
+	w.member = iam.Member{Membership: w.linked.Membership, GrantorFacts: iam.GrantorFacts{Grantor: iam.Grantor{Kind: iam.ByCommandLine}}}
+	return w
 }
 
 func (w *world) LinkInvitation(context.Context, iam.ID) (iam.LinkedInvitation, error) {
@@ -93,6 +96,20 @@ func (w *world) SuppressRecipient(_ context.Context, _ iam.Actor, _ iam.ID, anyo
 		return w.call("suppress anyone")
 	}
 	return w.call("suppress")
+}
+
+func (w *world) AccountInvitation(context.Context, iam.Actor, iam.ID, iam.ID) (iam.Account, iam.Member, error) {
+	return w.linked.Account, w.member, nil
+}
+
+func (w *world) RenewInvitation(
+	context.Context, iam.Actor, iam.ID, iam.ID, time.Time, iam.IdempotencyKey,
+) (iam.Replayable[iam.Invited], error) {
+	return iam.Replayable[iam.Invited]{Result: iam.Invited{Member: w.member}}, w.call("renew")
+}
+
+func (w *world) ConfirmInvitation(context.Context, iam.Actor, iam.ID, iam.ID, iam.IdempotencyKey) (iam.Replayable[iam.Invited], error) {
+	return iam.Replayable[iam.Invited]{Result: iam.Invited{Member: w.member}}, w.call("confirm")
 }
 
 func (w *world) Invitation(context.Context, iam.Actor, iam.ID) (iam.Invitation, error) {

@@ -111,7 +111,11 @@ func (s *Service) touched(tx Tx, accountID, id ID, actor Actor, entry *AuditEntr
 	if err != nil {
 		return MemberFacts{}, err
 	}
-	return facts, facts.mayTouch(actor)
+	if err := facts.mayTouch(actor); err != nil {
+		return MemberFacts{}, err
+	}
+	// Whoever finds a browser unattended must not vouch for anybody.
+	return facts, actor.fresh(tx.Now())
 }
 
 func (s *Service) resend(tx Tx, facts MemberFacts, actor Actor, expiresOn time.Time, entry AuditEntry) (Invited, error) {

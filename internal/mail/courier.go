@@ -15,6 +15,9 @@ import (
 type Links interface {
 	Invitation(membership iam.ID, generation int) string
 	Unsubscribe(membership iam.ID, generation int) string
+	// Managing is the page of an invitation for who manages members; it opens
+	// nothing by itself.
+	Managing(account, membership iam.ID) string
 	// SignIn and Address are a link and a code as people read it.
 	SignIn(challenge iam.ID) (link, code string)
 	Address(challenge iam.ID) (link, code string)
@@ -76,11 +79,14 @@ func (c *Courier) letter(m iam.DueDelivery) (Letter, error) {
 	case iam.ReminderMessage:
 		return Reminder{c.invitation(m, brand)}, nil
 	case iam.ExpiredMessage:
-		return Expired{Account: account.Name, Address: row.Email, Expired: row.ExpiresOn, Brand: brand}, nil
+		return Expired{Account: account.Name, Address: row.Email, Expired: row.ExpiresOn, Brand: brand, Link: c.Links.Managing(account.ID, row.ID)}, nil
 	case iam.AcceptedMessage:
 		return Accepted{Account: account.Name, Address: row.Email, Roles: roleNames(row), Brand: brand}, nil
 	case iam.LinkAskedMessage:
-		return LinkAsked{Account: account.Name, Address: row.Email, Roles: roleNames(row), Asked: m.Link.AskedOn, Brand: brand}, nil
+		return LinkAsked{
+			Account: account.Name, Address: row.Email, Roles: roleNames(row), Asked: m.Link.AskedOn, Brand: brand,
+			Link: c.Links.Managing(account.ID, row.ID),
+		}, nil
 	case iam.SignInMessage:
 		link, code := c.Links.SignIn(iam.ID(m.Detail))
 		return SignIn{Link: link, Code: code, Lasts: iam.ChallengeLife, Asked: m.CreatedOn}, nil
