@@ -220,3 +220,54 @@ func TestBaseURL(t *testing.T) {
 		}
 	}
 }
+
+// TestDemoPagesBeyondLoopback: where the pages of a demo cannot work it says so,
+// and how they would.
+func TestDemoPagesBeyondLoopback(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	for listen, want := range map[string]string{
+		"127.0.0.1:8787": "http://127.0.0.1:", "0.0.0.0:8787": "http://127.0.0.1:", ":8787": "http://127.0.0.1:", "localhost:8787": "http://localhost:",
+		"192.0.2.1:8787": "", "hither.lan:8787": "",
+	} {
+		base, err := (&demoCommand{Listen: listen}).pagesBase(server.Listener)
+		refused := err != nil && strings.Contains(err.Error(), "0.0.0.0:8787") && strings.Contains(err.Error(), "--base-url https://")
+		if !strings.HasPrefix(base, want) || refused != (want == "") {
+			t.Errorf("%s: got %q, %v", listen, base, err)
+		}
+	}
+	p, text := demo(t, "--listen=0.0.0.0:0")
+	if !strings.Contains(text, "on this machine alone") {
+		t.Errorf("the text does not say that the pages stay here: %s", text)
+	}
+	p.end()
+}
+
+// TestDemoBehindAProxy: with a base URL the pages are where that says, its host is
+// answered, and nothing is public.
+func TestDemoBehindAProxy(t *testing.T) {
+	t.Parallel()
+	p, text := demo(t, "--listen=127.0.0.1:0", "--base-url=https://demo.example.com/")
+	if !strings.Contains(text, "https://demo.example.com/demo/mail") || !strings.Contains(text, "its key is ") || strings.Contains(text, dataset.DocumentationKey) ||
+		strings.Contains(text, "on this machine alone") {
+		t.Errorf("got %s", text)
+	}
+	url := regexp.MustCompile(`http://[^/]+`).FindString(text)
+	for host, want := range map[string]int{"demo.example.com": http.StatusOK, "evil.example": http.StatusMisdirectedRequest} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/sign-in", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("Host %s: got %d, want %d", host, answer.StatusCode, want)
+		}
+	}
+	p.end()
+}

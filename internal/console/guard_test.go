@@ -234,3 +234,21 @@ func TestPicturesOfOneHost(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainHTTPSaysSo: over plain http, from another machine, browsers name no
+// origin. Such a post is refused as from anywhere, and told why.
+func TestPlainHTTPSaysSo(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{
+		"http://127.0.0.1:8787": "work on the machine itself alone, at http://127.0.0.1:8787", "https://hither.example.com": "Open the page here",
+	} {
+		w := newWorld()
+		s := newSite(t, w, base)
+		r := s.request(http.MethodPost, "/invite/accept", "")
+		r.Header.Del("Sec-Fetch-Site")
+		r.Header.Set("Origin", "null")
+		if got := s.do(r); got.Code != http.StatusForbidden || len(w.calls) > 0 || !strings.Contains(got.Body.String(), want) {
+			t.Errorf("%s: %d, called %q\n%s", base, got.Code, w.calls, got.Body)
+		}
+	}
+}

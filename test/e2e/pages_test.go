@@ -160,6 +160,8 @@ func TestScannersChangeNothing(t *testing.T) {
 		"/invite/switch", "/invites/" + id, "/invites/" + id + "/accept", "/sign-in", "/sign-in/code", "/sign-in/link", "/sign-out", "/home", "/sessions",
 		"/sessions/end-others", "/sessions/" + id + "/end", "/keys", "/keys/" + id + "/rotate",
 		"/sign-in/factor", "/sign-in/recovery", "/factor", "/factor/set-up", "/factor/confirm", "/factor/codes", "/factor/remove", "/demo/mail", "/demo/mail/unlock",
+		"/invite/mail", "/address", "/address/code", "/address/link", "/accounts/" + harness.ID("Account") + "/invites/" + id,
+		"/accounts/" + harness.ID("Account") + "/invites/" + id + "/renew",
 	})
 	headers := []http.Header{
 		{"User-Agent": {"Mozilla/5.0 (compatible; SafeLinks)"}, "Sec-Purpose": {"prefetch;prerender"}, "Purpose": {"prefetch"}},
