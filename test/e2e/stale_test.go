@@ -90,7 +90,7 @@ func TestPastMembersReplayEverything(t *testing.T) { //nolint:tparallel // the p
 		invited(seed, end.name, past(end.name), "owner@house.test", harness.SuperAdministrator)
 		seed.Tokens = append(seed.Tokens, harness.SeedToken{User: past(end.name), Name: "past", Secret: harness.Key("token of " + end.name)})
 	}
-	s := newSite(t, seed, "--resend-pause=0s")
+	s := newSite(t, seed, "--resend-pause=0s", "--base-url=https://hither.test")
 	for _, end := range ends {
 		t.Run(end.name, func(t *testing.T) {
 			account, email := end.name, past(end.name)
