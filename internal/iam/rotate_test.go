@@ -23,6 +23,8 @@ func TestRacingRotationsMakeOne(t *testing.T) {
 				key, _, err := s.CreateKey(ctx, operator, user.ID, "own")
 				must(key, err)(t)
 				return func() error {
+					actor := actor
+					actor.Key = true
 					_, _, err := s.RotateOwnKey(ctx, actor, key.ID, iam.IdempotencyKey{})
 					return err
 				}, func() int { return s.liveKeys(t, actor, "own") }

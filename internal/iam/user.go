@@ -19,7 +19,7 @@ type User struct {
 	Suspended bool // disabled: every credential of the user is refused
 	Operator  bool // carries the operator's rights beside its own
 	CreatedOn time.Time
-	Locale    string // of its messages and pages, a BCP 47 tag; "": unknown
+	Locale    string `json:",omitempty"` // of its messages and pages, a BCP 47 tag; "": unknown
 }
 
 // Profile is what a user may change of itself; nil leaves a field as it is.
