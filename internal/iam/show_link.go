@@ -107,7 +107,7 @@ func (s *Service) MailLink(ctx context.Context, holder LinkHolder) error {
 			return struct{}{}, err
 		}
 		message := deliveryOf(InvitationMessage, row, facts.Link, row.Email, now)
-		message.ID += "-" + entry.OperationID
+		message.ID = entry.OperationID + "-" + string(message.Kind) // one for each that is asked for
 		return struct{}{}, s.mailing.queue(tx, message)
 	})
 	return err
