@@ -107,7 +107,8 @@ func (x *exchange) showAddressLink() error {
 		return x.addressProven(iam.SignedIn{}, err)
 	}
 	x.notice(http.StatusOK, notice{
-		Title: x.say("confirm-address.heading"), Kicker: x.say("address.kicker"), Text: x.say("confirm-address.text", x.actor.User.Email, masked(address)),
+		Title: x.say("confirm-address.heading"), Kicker: x.say("address.kicker"),
+		Text: x.say("confirm-address.text", x.actor.User.Email, masked(address)),
 		Actions: []action{
 			{Label: x.say("confirm-address.button"), To: "/address/link", Post: true},
 			{Label: x.say("confirm-address.not"), To: "/home", Quiet: true},

@@ -50,7 +50,8 @@ func (o Options) InvitationLink(link iam.InvitationLink) string {
 	if link.Shown {
 		purpose = seal.ShownInvitation
 	}
-	return strings.TrimRight(o.Base.String(), "/") + "/i/" + o.Keys().Token(seal.Link{Purpose: purpose, ID: link.ID, Generation: link.Generation})
+	token := o.Keys().Token(seal.Link{Purpose: purpose, ID: link.ID, Generation: link.Generation})
+	return strings.TrimRight(o.Base.String(), "/") + "/i/" + token
 }
 
 // Seen is what a request turned out to be.

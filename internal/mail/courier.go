@@ -79,7 +79,10 @@ func (c *Courier) letter(m iam.DueDelivery) (Letter, error) {
 	case iam.ReminderMessage:
 		return Reminder{c.invitation(m, brand)}, nil
 	case iam.ExpiredMessage:
-		return Expired{Account: account.Name, Address: row.Email, Expired: row.ExpiresOn, Brand: brand, Link: c.Links.Managing(account.ID, row.ID)}, nil
+		return Expired{
+			Account: account.Name, Address: row.Email, Expired: row.ExpiresOn, Brand: brand,
+			Link: c.Links.Managing(account.ID, row.ID),
+		}, nil
 	case iam.AcceptedMessage:
 		return Accepted{Account: account.Name, Address: row.Email, Roles: roleNames(row), Brand: brand}, nil
 	case iam.LinkAskedMessage:
