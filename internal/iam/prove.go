@@ -34,6 +34,15 @@ func (s *Service) proveUser(tx Tx, user User, entry AuditEntry) (User, error) {
 	if err := tx.EndCredentials(user.ID, credentials); err != nil {
 		return User{}, err
 	}
+	if user.OwnFactor { // somebody else may hold it, and the owner could not come in
+		factors := entry
+		factors.OperationID += "-factors"
+		factors.Action, factors.TargetID = CredentialsEnd, user.ID
+		if err := tx.DropFactors(user.ID, factors); err != nil {
+			return User{}, err
+		}
+		proven.OwnFactor = false
+	}
 	sessions.OperationID += "-sessions"
 	sessions.Action, sessions.TargetID = SessionEnd, user.ID
 	return proven, tx.EndSessions(user.ID, "", sessions)
