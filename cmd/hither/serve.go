@@ -31,6 +31,7 @@ type serveCommand struct {
 	Roles           string        `env:"HITHER_ROLES" help:"Define exactly the roles of this file beside the built-in ones. Unless given, those of the last time stay." placeholder:"FILE"`
 	MetricsListen   string        `env:"HITHER_METRICS_LISTEN" help:"Serve Prometheus metrics at /metrics of this address. Unless given, they are served nowhere." placeholder:"HOST:PORT"`
 	LogLevel        logLevel      `default:"info" env:"HITHER_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error. Requests are info." placeholder:"LEVEL"`
+	TrustedProxies  []string      `env:"HITHER_TRUSTED_PROXIES" help:"Networks of proxies in front, as CIDR or single addresses. From these alone X-Forwarded-For is believed: the client is the last address on the way that is none of them. Unless given, the client is whoever connects." placeholder:"CIDR"`
 	MaxConnections  int           `default:"4096" env:"HITHER_MAX_CONNECTIONS" help:"How many connections may be open at once; more wait." placeholder:"N"`
 	ResendPause     time.Duration `default:"5m" env:"HITHER_RESEND_PAUSE" help:"How long after an invitation it can be sent again; 0s is at once." placeholder:"TIME"`
 	MaxResends      int           `default:"10" env:"HITHER_MAX_RESENDS" help:"How often an invitation can be sent again; 0 is any number of times." placeholder:"N"`
@@ -45,6 +46,8 @@ func (c *serveCommand) Validate() error {
 		return errors.New("--tls-cert needs --tls-key (HITHER_TLS_KEY): the certificate's private key")
 	case c.TLSKey != "" && c.TLSCert == "":
 		return errors.New("--tls-key needs --tls-cert (HITHER_TLS_CERT): the key's certificate")
+	case c.proxies(&server.Proxies{}) != nil:
+		return c.proxies(&server.Proxies{})
 	case c.MaxConnections < 1:
 		return errors.New("--max-connections must be 1 at least (HITHER_MAX_CONNECTIONS)")
 	case c.ResendPause < 0:
@@ -56,6 +59,16 @@ func (c *serveCommand) Validate() error {
 	case c.ShutdownTimeout <= 0:
 		return errors.New("--shutdown-timeout must be more than 0 (HITHER_SHUTDOWN_TIMEOUT), for example 20s")
 	}
+	return nil
+}
+
+// proxies reads --trusted-proxies.
+func (c *serveCommand) proxies(into *server.Proxies) error {
+	trusted, err := server.ParseProxies(c.TrustedProxies)
+	if err != nil {
+		return fmt.Errorf("--trusted-proxies: %w (HITHER_TRUSTED_PROXIES)", err)
+	}
+	*into = trusted
 	return nil
 }
 
@@ -80,6 +93,9 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 		ShutdownTimeout: c.ShutdownTimeout,
 	}
 	options.Limits.MaxConnections = c.MaxConnections
+	if err := c.proxies(&options.Proxies); err != nil {
+		return err
+	}
 	scheme := "http"
 	if c.TLSCert != "" {
 		if options.TLS, err = server.TLS(c.TLSCert, c.TLSKey); err != nil {

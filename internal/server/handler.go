@@ -16,12 +16,14 @@ type exchange struct {
 	recorder
 
 	trace api.Trace
+	peer  string // the proxy that the request came through, "" where it came straight
 }
 
 // ServeHTTP answers a request, then logs and counts what came of it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	x := &exchange{recorder: recorder{ResponseWriter: w}, trace: api.Trace{RequestID: s.NewID()}}
+	x.peer = s.Proxies.place(r)
 	s.Metrics.inFlight.Add(1)
 	defer func() {
 		cause := recover()
@@ -83,5 +85,5 @@ func (s *Server) finish(x *exchange, r *http.Request, took time.Duration) {
 	}
 	method := knownMethod(r.Method)
 	s.Metrics.observe(x.trace.Route, method, status, took)
-	s.log(r, &x.trace, line{method: method, status: status, bytes: x.bytes, took: took})
+	s.log(r, &x.trace, line{method: method, status: status, bytes: x.bytes, took: took, peer: x.peer})
 }

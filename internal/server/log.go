@@ -16,6 +16,7 @@ type line struct {
 	status int
 	bytes  int64
 	took   time.Duration
+	peer   string // the proxy in between, "" none
 }
 
 // log writes the one line of a request. What is in it was chosen one by one:
@@ -36,6 +37,9 @@ func (s *Server) log(r *http.Request, trace *api.Trace, l line) {
 		slog.Float64("duration_ms", float64(l.took.Microseconds())/1000),
 		slog.String("remote", hostOf(r.RemoteAddr)),
 	)
+	if l.peer != "" {
+		attrs = append(attrs, slog.String("peer", l.peer))
+	}
 	if trace.Actor != "" {
 		attrs = append(attrs,
 			slog.String("actor", string(trace.Actor)),
@@ -56,7 +60,7 @@ func (s *Server) log(r *http.Request, trace *api.Trace, l line) {
 }
 
 // maxAttrs is how many a line can have.
-const maxAttrs = 13
+const maxAttrs = 14
 
 // levelOf keeps what watchers ask every few seconds out of the ordinary log.
 func levelOf(route string, status int) slog.Level {
@@ -116,8 +120,7 @@ func harmless(segment string) bool {
 	return true
 }
 
-// hostOf is the address of the peer without its port. Headers that claim
-// another one are not believed.
+// hostOf is the client's address without its port; see Proxies for whose it is.
 func hostOf(remote string) string {
 	if colon := strings.LastIndexByte(remote, ':'); colon >= 0 {
 		return strings.Trim(remote[:colon], "[]")

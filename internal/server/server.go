@@ -37,6 +37,7 @@ type Options struct {
 
 	Limits          Limits
 	Hosts           *Hosts           // whose Host header is answered; nil: everybody's
+	Proxies         Proxies          // whose word about who the client is counts; zero: nobody's
 	TLS             *tls.Config      // nil: plain HTTP
 	Pages           *console.Options // the pages beside the API, as far as the server doesn't know it; nil: there are none
 	Site            http.Handler     // answers instead of the API and the pages, of which it is made by NewSite; nil: these do
