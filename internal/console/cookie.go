@@ -16,8 +16,10 @@ const (
 	addressCookie = "hither-address" // a link that proves a new address, for ten minutes
 	browserCookie = "hither-browser" // what a mail was asked for with, for ten minutes
 	sessionCookie = "hither-session" // who is signed in
+	knownCookie   = "hither-known"   // who was: nobody else's asking keeps this browser from asking for mails
 
 	shortLife = 10 * time.Minute
+	knownLife = 180 * 24 * time.Hour
 )
 
 func (c *Console) cookieName(name string) string {

@@ -8,6 +8,7 @@ import (
 
 	"hither/internal/auth"
 	"hither/internal/iam"
+	"hither/internal/seal"
 )
 
 // identify finds out who is signed in. A session that stands for nobody any
@@ -44,7 +45,20 @@ func (x *exchange) visitor() iam.Visitor {
 	}
 	return iam.Visitor{
 		RemoteAddr: remoteHost(x.r.RemoteAddr), RequestID: x.requestID, Agent: x.r.UserAgent(), Locale: x.lang, Session: session,
+		Known: x.known(),
 	}
+}
+
+// known is the user whose browser this is or was, "" where it shows none.
+func (x *exchange) known() iam.ID {
+	if x.signedIn() {
+		return x.actor.User.ID
+	}
+	link, ok := x.Keys().Parse(x.cookie(knownCookie))
+	if !ok || link.Purpose != seal.KnownBrowser {
+		return ""
+	}
+	return link.ID
 }
 
 // whoever is who is signed in, or else the visitor.
@@ -57,6 +71,7 @@ func (x *exchange) whoever() iam.Actor {
 
 func (x *exchange) beginSession(begun iam.SignedIn) {
 	x.setCookie(sessionCookie, begun.Secret, begun.Session.ExpiresOn.Sub(x.Now()))
+	x.setCookie(knownCookie, x.Keys().Token(seal.Link{Purpose: seal.KnownBrowser, ID: begun.User.ID}), knownLife)
 }
 
 // leadToSignIn leads to the sign-in, or to what is left of it, and from there to a

@@ -51,7 +51,7 @@ func (x *exchange) signInForm(status int, v signInView) {
 // askSignIn mails a link and a code, and says the same whether or not anybody
 // has the address.
 func (x *exchange) askSignIn() error {
-	return x.mailProof(x.r.PostFormValue("email"), x.next(x.r.PostFormValue("next")))
+	return x.mailProof(x.visitor(), x.r.PostFormValue("email"), x.next(x.r.PostFormValue("next")))
 }
 
 // signInToAnswer mails them to the invited address, for who holds its link.
@@ -61,12 +61,14 @@ func (x *exchange) signInToAnswer() error {
 			x.leadToSignIn(v.at)
 			return nil
 		}
-		return x.mailProof(v.Email, v.at)
+		visitor := x.visitor()
+		visitor.HasRead = v.Email
+		return x.mailProof(visitor, v.Email, v.at)
 	})
 }
 
-func (x *exchange) mailProof(email, next string) error {
-	asked, err := x.Service.AskSignIn(x.r.Context(), x.visitor(), email)
+func (x *exchange) mailProof(visitor iam.Visitor, email, next string) error {
+	asked, err := x.Service.AskSignIn(x.r.Context(), visitor, email)
 	switch iam.KindOf(err) {
 	case iam.Invalid:
 		x.signInForm(http.StatusUnprocessableEntity, signInView{Email: email, Next: next, Wrong: x.say("signin.wrong")})
@@ -74,7 +76,7 @@ func (x *exchange) mailProof(email, next string) error {
 	case iam.TooManyAttempts:
 		x.seen.Cause = err
 		x.retryAfter(err)
-		x.signInForm(http.StatusTooManyRequests, signInView{Email: email, Next: next, Wrong: x.say("code.limit")})
+		x.signInForm(http.StatusTooManyRequests, signInView{Email: email, Next: next, Wrong: x.say("signin.limit")})
 		return nil
 	default:
 		if err != nil {

@@ -47,6 +47,7 @@ type world struct {
 	// mailless says that the instance sends no mail.
 	mailless bool
 	calls    []string
+	asking   iam.Visitor // who asked for a mail last
 }
 
 func newWorld() *world {
@@ -75,7 +76,7 @@ func (w *world) LinkInvitation(context.Context, iam.ID) (iam.LinkedInvitation, e
 }
 
 func (w *world) AnswerByLink(_ context.Context, _ iam.Actor, _ iam.Visitor, _ iam.InvitationLink, answer iam.Status) (iam.LinkAnswer, error) {
-	return iam.LinkAnswer{SignedIn: iam.SignedIn{Secret: aSecret, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}}, w.call("answer by link: " + string(answer))
+	return iam.LinkAnswer{SignedIn: iam.SignedIn{Secret: aSecret, User: iam.User{ID: aUser}, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}}, w.call("answer by link: " + string(answer))
 }
 
 func (w *world) DeclineByLink(_ context.Context, _ iam.Actor, _ iam.Visitor, _ iam.InvitationLink, reason string) (iam.LinkAnswer, error) {
@@ -136,7 +137,8 @@ func (w *world) Memberships(context.Context, iam.Actor, iam.MembershipQuery) (ia
 	return iam.Page[iam.Invitation]{Items: []iam.Invitation{one, two}}, nil
 }
 
-func (w *world) AskSignIn(context.Context, iam.Visitor, string) (iam.Asked, error) {
+func (w *world) AskSignIn(_ context.Context, visitor iam.Visitor, _ string) (iam.Asked, error) {
+	w.asking = visitor
 	return iam.Asked{ID: anInvite, Browser: "browser"}, w.call("ask sign-in")
 }
 
@@ -148,7 +150,7 @@ func (w *world) ProofAddress(context.Context, iam.ID) (string, error) {
 }
 
 func (w *world) SignIn(context.Context, iam.Visitor, iam.Proof) (iam.SignedIn, error) {
-	return iam.SignedIn{Secret: aSecret, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}, w.call("sign in")
+	return iam.SignedIn{Secret: aSecret, User: iam.User{ID: aUser}, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}, w.call("sign in")
 }
 
 func (w *world) Sessions(context.Context, iam.Actor) ([]iam.Session, error) {

@@ -7,8 +7,16 @@ import (
 
 // What is let through in a stretch of time. Subjects are blinded: what is
 // counted outlives a restart, and tells nobody who has the database whose it is.
+//
+// Mails to an address are counted in stretches that are as long as a mailed link
+// lives. So whoever is refused one, since strangers asked for it again and again,
+// has a link in the mailbox that still works, in any browser: nobody can be kept
+// out by asking. They are counted by the address as it was given, not by its
+// mailbox: those of a plus-address that has no user are never sent.
 const (
-	asksPerAddress  = 5   // mails an hour
+	asksPerAddress  = 3   // mails in ChallengeLife
+	asksPerPair     = 2   // of them for one client
+	asksOfKnown     = 3   // beside them, for a browser that is known at the address
 	asksPerClient   = 100 // mails asked for in attemptStretch
 	codesPerAddress = 10  // wrong ones in attemptStretch
 	codesPerDay     = 100 // wrong ones of an address (NIST SP 800-63B)
@@ -19,12 +27,26 @@ const (
 	attemptStretch = 15 * time.Minute
 )
 
-// asking are the tallies of whoever asks for a mail to an address.
-func (s SignIn) asking(email string, visitor Visitor, now time.Time) []Tally {
-	return []Tally{
-		tallyOf("ask_address", s.Secrets.Blind(Mailbox(email)), time.Hour, asksPerAddress, now),
-		tallyOf("ask_client", s.Secrets.Blind(client(visitor.RemoteAddr)), attemptStretch, asksPerClient, now),
+// asking are the tallies of whoever asks for a mail that proves a challenge. A
+// browser that is known has some that no stranger can spend. Each purpose has its
+// own: a mail for another one lets nobody in.
+func (s SignIn) asking(c Challenge, visitor Visitor, now time.Time) []Tally {
+	name, address := "ask_"+string(c.Purpose), s.Secrets.Blind(c.Email)
+	if visitor.knownAt(c) {
+		return []Tally{tallyOf(name+"_known", address, ChallengeLife, asksOfKnown, now)}
 	}
+	from := client(visitor.RemoteAddr)
+	return []Tally{
+		tallyOf(name, address, ChallengeLife, asksPerAddress, now),
+		tallyOf(name+"_pair", s.Secrets.Blind(from+" "+c.Email), ChallengeLife, asksPerPair, now),
+		tallyOf("ask_client", s.Secrets.Blind(from), attemptStretch, asksPerClient, now),
+	}
+}
+
+// knownAt says that the browser proved before that it reads the mailbox of a
+// challenge's user.
+func (v Visitor) knownAt(c Challenge) bool {
+	return c.UserID != "" && v.Known == c.UserID || v.HasRead != "" && v.HasRead == c.Email
 }
 
 // failing are the tallies of proofs that fail. Those of an address are of codes

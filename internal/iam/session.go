@@ -81,6 +81,11 @@ type Visitor struct {
 	// Session is the one that the browser shows already, "" none. It ends where
 	// a new one begins, so that no secret outlives a sign-in.
 	Session ID
+	// Known is the user that the browser shows it was signed in as, "" none. HasRead
+	// is an address of which it shows a link that was mailed there, "" none. Both
+	// are checked by who fills them in.
+	Known   ID
+	HasRead string
 }
 
 // Actor is the visitor as long as nobody knows who it is: it has no rights.

@@ -55,7 +55,7 @@ func (s *Service) drawChallenge(purpose ChallengePurpose, email string) (Asked, 
 // rows, and a message that is never sent.
 func (s *Service) ask(tx Tx, asked Asked, challenge Challenge, kind DeliveryKind, visitor Visitor, entry AuditEntry) (Asked, error) {
 	now := tx.Now()
-	if full, err := tx.Spend(s.signIn.asking(challenge.Email, visitor, now)); err != nil {
+	if full, err := tx.Spend(s.signIn.asking(challenge, visitor, now)); err != nil {
 		return Asked{}, err
 	} else if full != nil {
 		return Asked{}, tooMany(*full, now)

@@ -93,9 +93,16 @@ func (s stage) over(store iam.Store) *iam.Service {
 
 var visitor = iam.Visitor{RemoteAddr: "192.0.2.1", RequestID: "r", Agent: "Browser/1"}
 
+// ask asks for a mail, by whoever still may.
 func (s stage) ask(t *testing.T, email string) iam.Asked {
 	t.Helper()
-	return must(s.AskSignIn(t.Context(), visitor, email))(t)
+	asked, err := s.AskSignIn(t.Context(), visitor, email)
+	for _, other := range []iam.Visitor{{RemoteAddr: "192.0.2.2"}, {HasRead: strings.ToLower(email)}} {
+		if iam.KindOf(err) == iam.TooManyAttempts {
+			asked, err = s.AskSignIn(t.Context(), other, email)
+		}
+	}
+	return must(asked, err)(t)
 }
 
 func typed(asked iam.Asked) iam.Proof {
@@ -283,8 +290,8 @@ func TestAskingTellsNobodyWhoIsThere(t *testing.T) {
 			if err != nil || asked.ID == "" || len(asked.Browser) != 43 || asked.ExpiresOn != s.now().Add(iam.ChallengeLife) {
 				t.Errorf("%s: got %+v, %v", email, asked, err)
 			}
-			if len(watched.queued) != 1 || watched.challenges != 1 || watched.tallies != 2 {
-				t.Fatalf("%s: %d messages, %d challenges and %d tallies were written, want 1, 1 and 2",
+			if len(watched.queued) != 1 || watched.challenges != 1 || watched.tallies != 3 {
+				t.Fatalf("%s: %d messages, %d challenges and %d tallies were written, want 1, 1 and 3",
 					email, len(watched.queued), watched.challenges, watched.tallies)
 			}
 			message := watched.queued[0]

@@ -22,6 +22,7 @@ const (
 	SignIn           Purpose = 3
 	Address          Purpose = 4 // proves a changed address
 	Unsubscribe      Purpose = 5
+	KnownBrowser     Purpose = 6 // was signed in as the user; lets nobody in
 )
 
 // Link is what a link says, and what it is derived from.

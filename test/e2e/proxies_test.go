@@ -44,7 +44,7 @@ func TestClaimedAddressesCountForNothing(t *testing.T) {
 	if got := browse(t, s.Server).askers("a", 2*asksPerClient+1, spoofed); got < asksPerClient || got > 2*asksPerClient {
 		t.Errorf("mails that were asked for: got %d, want the limit of one client, %d", got, asksPerClient)
 	}
-	for _, row := range s.content(t)["audit"] {
+	for _, row := range s.content(t).of("audit") {
 		if addr := row["remote_addr"]; addr != "" && addr != "127.0.0.1" {
 			t.Errorf("an audit row has the address %s", addr)
 		}
@@ -70,7 +70,7 @@ func TestClientsBehindAProxy(t *testing.T) {
 	body := fmt.Sprintf(`{"email":"guest@example.org","roles":[%q]}`, viewer)
 	raw(t, s.as(theSuper), http.MethodPost, "/client/v4"+members("Account"), header, strings.NewReader(body))
 	seen := map[string]bool{}
-	for _, row := range s.content(t)["audit"] {
+	for _, row := range s.content(t).of("audit") {
 		seen[row["action"]+" "+row["remote_addr"]] = true
 	}
 	for _, want := range []string{"sign_in.ask 203.0.113.5", "sign_in.ask 203.0.113.6", "invite.create 203.0.113.7"} {
