@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"hither/internal/iam"
 	"hither/internal/mail"
@@ -16,7 +17,11 @@ type deliverySettings struct {
 	baseSetting
 	mailSettings
 	budgetSettings
+	DeliveryRetention time.Duration `default:"2160h" env:"HITHER_DELIVERY_RETENTION" help:"How long messages are kept on record after they were sent or given up, 24h at least; 0s is for ever." placeholder:"TIME"`
 }
+
+// minDeliveryRetention is long enough to look why something did not arrive.
+const minDeliveryRetention = 24 * time.Hour
 
 // sends says whether this instance delivers anything by itself.
 func (d *deliverySettings) sends() bool { return d.way() != mailNone }
@@ -26,12 +31,18 @@ func (d *deliverySettings) check() error {
 	if err == nil && base == "" && d.sends() {
 		err = usageError{"mail needs --base-url URL (HITHER_BASE_URL): where people reach this instance, for the links in messages"}
 	}
+	if keep := d.DeliveryRetention; keep < 0 || keep > 0 && keep < minDeliveryRetention {
+		err = errors.Join(err, usageError{"--delivery-retention must be 24h at least, for example 2160h, or 0s for ever (HITHER_DELIVERY_RETENTION)"})
+	}
 	return errors.Join(err, d.mailSettings.check(), d.budgetSettings.check())
 }
 
 // mailing is what the use cases have to know of it.
 func (d *deliverySettings) mailing() iam.Mailing {
-	return iam.Mailing{Enabled: d.sends(), ReminderLead: iam.DefaultReminderLead, Budgets: d.budgets()}
+	return iam.Mailing{
+		Enabled: d.sends(), ReminderLead: iam.DefaultReminderLead, Budgets: d.budgets(),
+		DeliveryRetention: d.DeliveryRetention,
+	}
 }
 
 // delivering is what delivers beside a server. Closing it finishes what is in
@@ -102,6 +113,7 @@ func (d *deliverySettings) courier(keys func() seal.Keyring, o server.Options) (
 	}
 	return &mail.Courier{
 		Composer: composer, Sender: sender, Links: links{base: base, keys: keys}, From: from, Bounce: bounce, Logger: o.Logger,
+		Now: clock.Now,
 	}, nil
 }
 

@@ -47,6 +47,7 @@ type Delivery struct {
 	Locale       string // "": the account's, else the instance's
 	Generation   int    // of the link that it carries
 	Detail       string // what else the kind needs; never a secret
+	Told         int    // of how many rows a digest tells, the first of them in Detail; 0: it is none
 	State        DeliveryState
 	DueOn        time.Time // when it is tried next
 	Attempts     int       // how often it was handed to a worker; only the last one may say what became of it

@@ -71,44 +71,35 @@ func (s *Service) Deliveries(ctx context.Context, actor Actor, state DeliverySta
 	return s.store.Deliveries(ctx, state, page)
 }
 
-// RetryDelivery makes a message due now, also one that was given up. Its
-// patience begins anew.
+// RetryDelivery makes a message due now; see DecideRetry.
 func (s *Service) RetryDelivery(ctx context.Context, actor Actor, id string) (Delivery, error) {
-	return s.changeDelivery(ctx, actor, id, DeliveryRetry, func(d Delivery, now time.Time) (Delivery, error) {
-		if d.State == Sent {
-			return d, invalid("", "this message was sent; to mail an invitation again, resend it")
-		}
-		if !d.EndedOn.IsZero() {
-			d.State, d.EndedOn = Queued, time.Time{}
-		}
-		d.DueOn, d.TriedOn = now, time.Time{}
-		return d, nil
-	})
+	return s.changeDelivery(ctx, actor, id, DeliveryRetry, DecideRetry)
 }
 
 // DropDelivery gives a message up.
 func (s *Service) DropDelivery(ctx context.Context, actor Actor, id string) (Delivery, error) {
-	return s.changeDelivery(ctx, actor, id, DeliveryDrop, func(d Delivery, now time.Time) (Delivery, error) {
+	return s.changeDelivery(ctx, actor, id, DeliveryDrop, func(d DueDelivery, now time.Time) (Delivery, error) {
 		if !d.EndedOn.IsZero() {
-			return d, invalid("", "this message is %s already", d.State)
+			return d.Delivery, invalid("", "this message is %s already", d.State)
 		}
 		return d.end(Dropped, "the operator dropped it", now), nil
 	})
 }
 
 func (s *Service) changeDelivery(
-	ctx context.Context, actor Actor, id string, action Action, change func(d Delivery, now time.Time) (Delivery, error),
+	ctx context.Context, actor Actor, id string, action Action, change func(d DueDelivery, now time.Time) (Delivery, error),
 ) (Delivery, error) {
 	if err := mustOperate(actor); err != nil {
 		return Delivery{}, err
 	}
 	entry := actor.Entry(s.newID(), action, "", "")
 	return write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Delivery, error) {
-		before, err := tx.Delivery(id)
+		facts, err := tx.Delivery(id)
 		if err != nil {
 			return Delivery{}, missing(err, notFound("message"))
 		}
-		after, err := change(before, tx.Now())
+		before := facts.Delivery
+		after, err := change(facts, tx.Now())
 		if err != nil {
 			return Delivery{}, err
 		}

@@ -17,9 +17,11 @@ type DeliveryFacts struct {
 	// Hears says that User may hear of the account: as a member, or as one who
 	// may see them all.
 	Hears      bool
-	Suppressed bool   // the mailbox wants no invitations from the account
-	Language   string // the message's, else the recipient's, else the account's
-	Brand      Brand  // the account's
+	Suppressed bool     // the mailbox wants no invitations from the account
+	Open       bool     // the challenge that it carries the proof for can still be settled
+	Addresses  []string // of the rows in a digest's Detail, in order
+	Language   string   // the message's, else the recipient's, else the account's
+	Brand      Brand    // the account's
 }
 
 // Brand is how an account looks to those that it invites; what is "" is the
@@ -55,9 +57,7 @@ func (d DueDelivery) lapsed(now time.Time) string {
 	case ExpiredMessage, AcceptedMessage, LinkAskedMessage:
 		return d.lapsedNews(status)
 	case SignInMessage, AddressMessage:
-		if !now.Before(d.CreatedOn.Add(ChallengeLife)) {
-			return "its link and code are too old"
-		}
+		return d.lapsedProof(now)
 	case NoticeMessage:
 	}
 	return ""
@@ -74,6 +74,39 @@ func (d DueDelivery) lapsedNews(status Status) string {
 		return "nobody waits for a link any more"
 	}
 	return ""
+}
+
+// lapsedProof is lapsed for what proves a mailbox.
+func (d DueDelivery) lapsedProof(now time.Time) string {
+	switch {
+	case d.UserID == "":
+		return "nobody can use it"
+	case !now.Before(d.CreatedOn.Add(ChallengeLife)):
+		return "its link and code are too old"
+	case !d.Open:
+		return "its link or code was used, or a newer one was"
+	}
+	return ""
+}
+
+// DecideRetry makes a message due now, also one that was given up; its patience
+// begins anew. What nobody could use any more is not sent: where it waits still it
+// ends here and says why, and where it has ended it stays so.
+func DecideRetry(d DueDelivery, now time.Time) (Delivery, error) {
+	after, why := d.Delivery, d.lapsed(now)
+	ended := !after.EndedOn.IsZero()
+	switch {
+	case after.State == Sent:
+		return after, invalid("", "this message was sent; to mail an invitation again, resend it")
+	case why != "" && ended:
+		return after, invalid("", "this message is of no use any more: %s", why)
+	case why != "":
+		return after.end(Dropped, why, now), nil
+	case ended:
+		after.State, after.EndedOn = Queued, time.Time{}
+	}
+	after.DueOn, after.TriedOn = now, time.Time{}
+	return after, nil
 }
 
 // DecideDelivery says what becomes of a message whose turn has come. Unless it

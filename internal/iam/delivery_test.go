@@ -28,6 +28,62 @@ func dueInvitation(edits ...func(*DueDelivery)) DueDelivery {
 	return d
 }
 
+// dueProof is a message that proves a mailbox, so long after it was asked for.
+func dueProof(kind DeliveryKind, age time.Duration, edits ...func(*DueDelivery)) DueDelivery {
+	d := DueDelivery{
+		Delivery:      Delivery{Kind: kind, UserID: "u", State: Queued, CreatedOn: sentOn.Add(-age)},
+		DeliveryFacts: DeliveryFacts{User: User{ID: "u"}, Open: true},
+	}
+	for _, edit := range edits {
+		edit(&d)
+	}
+	return d
+}
+
+// TestWhatCanBeSentAnew: what waits is hurried, what was given up begins anew, and
+// what nobody could use is neither: it ends, or stays ended.
+func TestWhatCanBeSentAnew(t *testing.T) {
+	t.Parallel()
+	ended := func(state DeliveryState) func(*DueDelivery) {
+		return func(d *DueDelivery) { d.State, d.EndedOn = state, sentOn.Add(-time.Minute) }
+	}
+	nobody := func(d *DueDelivery) { d.UserID = "" }
+	gone := func(d *DueDelivery) { d.Invitation.Status = Canceled }
+	for name, test := range map[string]struct {
+		due  DueDelivery
+		want DeliveryState // "" is refused
+		why  string
+	}{
+		"an invitation that waits":               {dueInvitation(func(d *DueDelivery) { d.State = Deferred }), Deferred, ""},
+		"an invitation that bounced":             {dueInvitation(ended(Bounced)), Queued, ""},
+		"an invitation that was sent":            {dueInvitation(ended(Sent)), "", "resend it"},
+		"a withdrawn invitation that waits":      {dueInvitation(gone), Dropped, "the invitation is canceled"},
+		"a withdrawn invitation that bounced":    {dueInvitation(gone, ended(Bounced)), "", "the invitation is canceled"},
+		"a sign-in that bounced":                 {dueProof(SignInMessage, time.Minute, ended(Bounced)), Queued, ""},
+		"a sign-in that bounced, too late":       {dueProof(SignInMessage, ChallengeLife, ended(Bounced)), "", "too old"},
+		"a sign-in that waits, too late":         {dueProof(SignInMessage, ChallengeLife), Dropped, "too old"},
+		"a sign-in of nobody":                    {dueProof(SignInMessage, 0, nobody, ended(Dropped)), "", "nobody can use it"},
+		"a new address of nobody":                {dueProof(AddressMessage, 0, nobody, ended(Dropped)), "", "nobody can use it"},
+		"a sign-in that was dropped by mistake":  {dueProof(SignInMessage, time.Minute, ended(Dropped)), Queued, ""},
+		"a sign-in that another mail settled":    {dueProof(SignInMessage, 0, func(d *DueDelivery) { d.Open = false }), Dropped, "was used"},
+		"a sign-in of who was suspended":         {dueProof(SignInMessage, 0, func(d *DueDelivery) { d.User.Suspended = true }), Dropped, "suspended"},
+		"a new address that was proven, dropped": {dueProof(AddressMessage, 0, func(d *DueDelivery) { d.Open = false }, ended(Dropped)), "", "was used"},
+	} {
+		test.due.TriedOn = sentOn.Add(-time.Hour)
+		after, err := DecideRetry(test.due, sentOn)
+		if (err != nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.why) {
+			t.Errorf("%s: got %v, %v, want %q, %q", name, after.State, err, test.want, test.why)
+			continue
+		}
+		if err == nil && (after.State != test.want || !strings.Contains(after.Words, test.why) || after.EndedOn.IsZero() == (test.want == Dropped)) {
+			t.Errorf("%s: got %+v, want it %s since %q", name, after, test.want, test.why)
+		}
+		if err == nil && test.want != Dropped && (!after.DueOn.Equal(sentOn) || !after.TriedOn.IsZero()) {
+			t.Errorf("%s: got %+v, want it due now, with all its patience", name, after)
+		}
+	}
+}
+
 func TestWhatIsSentAndWhatIsNot(t *testing.T) {
 	t.Parallel()
 	news := func(kind DeliveryKind, status Status) func(*DueDelivery) {
@@ -56,12 +112,16 @@ func TestWhatIsSentAndWhatIsNot(t *testing.T) {
 		"news, where none is wanted of invitations": {
 			dueInvitation(news(ExpiredMessage, Expired), func(d *DueDelivery) { d.Suppressed = true }), "",
 		},
-		"a wish for a link":     {dueInvitation(news(LinkAskedMessage, Expired), func(d *DueDelivery) { d.Link.AskedOn = sentOn }), ""},
-		"a wish that was met":   {dueInvitation(news(LinkAskedMessage, Expired)), Dropped},
-		"to a suspended user":   {dueInvitation(news(AcceptedMessage, Accepted), func(d *DueDelivery) { d.User.Suspended = true }), Dropped},
-		"a sign-in":             {DueDelivery{Delivery: Delivery{Kind: SignInMessage, CreatedOn: sentOn.Add(time.Second - ChallengeLife)}}, ""},
-		"a sign-in of the past": {DueDelivery{Delivery: Delivery{Kind: SignInMessage, CreatedOn: sentOn.Add(-ChallengeLife)}}, Dropped},
-		"a notice":              {DueDelivery{Delivery: Delivery{Kind: NoticeMessage, CreatedOn: sentOn.Add(-day)}}, ""},
+		"a wish for a link":                       {dueInvitation(news(LinkAskedMessage, Expired), func(d *DueDelivery) { d.Link.AskedOn = sentOn }), ""},
+		"a wish that was met":                     {dueInvitation(news(LinkAskedMessage, Expired)), Dropped},
+		"to a suspended user":                     {dueInvitation(news(AcceptedMessage, Accepted), func(d *DueDelivery) { d.User.Suspended = true }), Dropped},
+		"a sign-in":                               {dueProof(SignInMessage, ChallengeLife-time.Second), ""},
+		"a sign-in of the past":                   {dueProof(SignInMessage, ChallengeLife), Dropped},
+		"a sign-in of nobody":                     {dueProof(SignInMessage, 0, func(d *DueDelivery) { d.UserID = "" }), Dropped},
+		"a sign-in that was done by another mail": {dueProof(SignInMessage, 0, func(d *DueDelivery) { d.Open = false }), Dropped},
+		"a new address":                           {dueProof(AddressMessage, 0), ""},
+		"a new address that was proven":           {dueProof(AddressMessage, 0, func(d *DueDelivery) { d.Open = false }), Dropped},
+		"a notice":                                {DueDelivery{Delivery: Delivery{Kind: NoticeMessage, CreatedOn: sentOn.Add(-day)}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -31,17 +32,66 @@ func toMember(kind DeliveryKind, row, recipient Membership, about string, now ti
 	}
 }
 
-// tellEnded queues what inviters hear of rows that the clock ended.
+// MaxTold is how many rows a digest names; of more it says how many.
+const MaxTold = 20
+
+// digestStretch is for how long ends are gathered: who invited many people at once
+// hears of all that stayed silent in one message, though no two of them end in the
+// same moment.
+const digestStretch = 5 * time.Minute
+
+// tellEnded queues what inviters hear of rows that the clock ended: one message to
+// each of them about all that ended in a stretch of time, when that is over.
 func (m Mailing) tellEnded(tx Tx, ended []Member) error {
+	if !m.Enabled {
+		return nil
+	}
+	var digests []Delivery
 	for _, row := range ended {
-		if !row.GrantorFacts.seesMembers() {
-			continue
+		if row.GrantorFacts.seesMembers() {
+			digests = addEnded(digests, row, tx.Now())
 		}
-		if err := m.queue(tx, toMember(ExpiredMessage, row.Membership, *row.GrantorFacts.Membership, "", tx.Now())); err != nil {
+	}
+	for _, digest := range digests {
+		if err := gather(tx, digest); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// addEnded puts an ended row into the digest of who granted it.
+func addEnded(digests []Delivery, row Member, now time.Time) []Delivery {
+	recipient := *row.GrantorFacts.Membership
+	at := slices.IndexFunc(digests, func(d Delivery) bool { return d.AccountID == row.AccountID && d.UserID == recipient.UserID })
+	if at < 0 {
+		digest := toMember(ExpiredMessage, row.Membership, recipient, "", now)
+		stretch := now.Truncate(digestStretch)
+		// Both ids in full would not fit into a Message-ID.
+		both := hashed(string(row.AccountID) + " " + string(recipient.UserID))[:len(row.AccountID)]
+		digest.ID = fmt.Sprintf("%s-%s-%d", both, ExpiredMessage, stretch.Unix())
+		digest.DueOn = stretch.Add(digestStretch)
+		digest.Told, digest.Detail = 1, string(row.ID)
+		return append(digests, digest)
+	}
+	digest := &digests[at]
+	if digest.Told < MaxTold {
+		digest.Detail += " " + string(row.ID)
+	}
+	digest.Told++
+	return digests
+}
+
+// gather adds a digest to what waits. Where that was sent already, since the
+// operator hurried it or the clocks of two nodes differ, it is one of its own,
+// named by its first row, which ends once.
+func gather(tx Tx, digest Delivery) error {
+	gathered, err := tx.Gather(digest)
+	if err != nil || gathered {
+		return err
+	}
+	digest.ID = fmt.Sprintf("%s-%s", digest.MembershipID, digest.Kind)
+	return tx.Queue(digest)
 }
 
 // settle writes down what the clock ended, and tells of it.

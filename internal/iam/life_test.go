@@ -1,6 +1,7 @@
 package iam_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -244,6 +245,127 @@ func TestWhoHearsOfAnAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestManyEndsAreOneMessage: people who were invited in one go end one after the
+// other, and whoever invited them hears of all in one message, after the last of
+// them. Ends of another stretch, or of another inviter, are another one.
+func TestManyEndsAreOneMessage(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	const many = 30
+	for i := range many {
+		l.invite(t, l.manager, fmt.Sprintf("%d@example.org", i))
+		l.pass(time.Second)
+	}
+	l.invite(t, l.founder, "founders@example.org")
+	l.pass(iam.DefaultLifetime - (many+1)*time.Second)
+	for range many + 1 {
+		l.pass(time.Second)
+		l.sweep(t)
+		if due, err := l.ClaimDelivery(t.Context(), time.Minute); err == nil && due.Kind == iam.ExpiredMessage {
+			t.Fatalf("sent before the stretch is over: %+v", due.Delivery)
+		}
+	}
+	wantMessages(t, l.messages(t, iam.ExpiredMessage), "expired to founder@example.com", "expired to manager@example.com")
+	l.pass(5 * time.Minute)
+	told := map[string]int{}
+	for range 2 {
+		due := must(l.ClaimDelivery(t.Context(), time.Minute))(t)
+		told[due.Recipient] = due.Told
+		if len(due.ID) > 64 {
+			t.Errorf("the id %s is too long for a Message-ID", due.ID)
+		}
+		if due.Recipient == l.manager.User.Email && (len(due.Addresses) != iam.MaxTold || due.Addresses[0] != "0@example.org") {
+			t.Errorf("addresses of %d: %q", due.Told, due.Addresses)
+		}
+	}
+	if told[l.manager.User.Email] != many || told[l.founder.User.Email] != 1 {
+		t.Errorf("told of %v, want %d and 1", told, many)
+	}
+}
+
+// TestADigestThatLeftEarlyHidesNobody: an end that comes after the operator hurried
+// the message about others is told by one of its own.
+func TestADigestThatLeftEarlyHidesNobody(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	l.invite(t, l.manager, "first@example.org")
+	l.pass(time.Second)
+	second := l.invite(t, l.manager, "second@example.org").ID
+	l.pass(iam.DefaultLifetime - time.Second)
+	l.sweep(t)
+	digest := must(l.Deliveries(t.Context(), operator, "", iam.PageRequest{Number: 1, Size: 9}))(t)
+	for _, d := range digest {
+		if d.Kind == iam.ExpiredMessage {
+			must(l.RetryDelivery(t.Context(), operator, d.ID))(t)
+		}
+	}
+	first := must(l.ClaimDelivery(t.Context(), time.Hour))(t)
+	for first.Kind != iam.ExpiredMessage {
+		first = must(l.ClaimDelivery(t.Context(), time.Hour))(t)
+	}
+	l.pass(time.Second)
+	l.sweep(t)
+	l.pass(5 * time.Minute)
+	if own := must(l.ClaimDelivery(t.Context(), time.Hour))(t); own.MembershipID != second || own.Told != 1 || own.ID == first.ID {
+		t.Errorf("got %+v, want the other end", own.Delivery)
+	}
+}
+
+// TestOldMessagesAreSwept: what ended longer ago than messages are kept goes, a
+// bounded part a sweep; what waits stays, however old.
+func TestOldMessagesAreSwept(t *testing.T) {
+	t.Parallel()
+	onEngines(t, func(t *testing.T, s stage) {
+		t.Helper()
+		s.Service = s.WithMailing(iam.Mailing{Enabled: true, DeliveryRetention: 24 * time.Hour})
+		const many = 1100
+		drawn := id.NewSource(s.now)
+		err := s.store.Update(t.Context(), func(tx iam.Tx) error {
+			for i := range many + 2 {
+				d := iam.Delivery{
+					ID: drawn.New(), Kind: iam.NoticeMessage, Recipient: "u@example.com", State: iam.Sent, DueOn: s.now(), CreatedOn: s.now(), EndedOn: s.now(),
+				}
+				switch i {
+				case 0:
+					d.State, d.EndedOn = iam.Deferred, time.Time{}
+				case 1:
+					d.EndedOn = s.now().Add(time.Microsecond)
+				}
+				if err := tx.Queue(d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sweep := func(want int, more bool) {
+			t.Helper()
+			swept := must(s.Sweep(t.Context()))(t)
+			if swept.Purged != want || swept.More != more {
+				t.Errorf("swept %+v, want %d messages dropped, and more %v", swept, want, more)
+			}
+		}
+		s.advance(24 * time.Hour)
+		sweep(0, false)
+		s.advance(time.Microsecond)
+		sweep(500, true)
+		sweep(500, true)
+		sweep(100, false)
+		sweep(0, false)
+		left := func(state iam.DeliveryState) int {
+			return len(must(s.Deliveries(t.Context(), operator, state, iam.PageRequest{Number: 1, Size: 9}))(t))
+		}
+		if left("") != 1 || left(iam.Sent) != 1 {
+			t.Errorf("%d wait and %d were sent, want 1 and 1", left(""), left(iam.Sent))
+		}
+		s.Service = s.WithMailing(iam.Mailing{Enabled: true})
+		s.advance(1000 * 24 * time.Hour)
+		sweep(0, false)
+	})
 }
 
 // An end is told once, whoever writes it down: a sweep, or a transaction that

@@ -14,6 +14,9 @@ type Mailing struct {
 	// many can be after the first. 0 is no limit.
 	ResendPause time.Duration
 	MaxResends  int
+	// DeliveryRetention is for how long messages stay on record after they ended; 0 is
+	// for good.
+	DeliveryRetention time.Duration
 }
 
 // What holds unless set.

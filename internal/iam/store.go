@@ -83,6 +83,8 @@ type Store interface {
 	// Deliveries lists messages of a state, "" for those that may still be sent:
 	// what waits in the order of its turn, what ended the newest first.
 	Deliveries(ctx context.Context, state DeliveryState, page PageRequest) ([]Delivery, error)
+	// FirstEnded is when the message ended that did so first; ErrNoRow where none has.
+	FirstEnded(ctx context.Context) (time.Time, error)
 	// Suppressions lists who wants no more invitations, by mailbox.
 	Suppressions(ctx context.Context, page PageRequest) ([]Suppression, error)
 	// Audit lists an account's audit rows after a position, oldest first; those
@@ -198,11 +200,18 @@ type Tx interface {
 	RaiseSession(id ID, before, factor string, hash [32]byte) (Session, error)
 	// Queue adds a message; one of the same id that is there already stays.
 	Queue(delivery Delivery) error
+	// Gather adds a digest, or what it tells to one of the same id that was not
+	// tried yet. It reports whether it could: one that was tried stays.
+	Gather(digest Delivery) (bool, error)
+	// PurgeDeliveries drops messages that ended before a moment, the oldest first, at
+	// most limit, and tells how many.
+	PurgeDeliveries(before time.Time, limit int) (int, error)
 	// DueDelivery reads the message that has been due for longest, past those
 	// that another transaction has in hand, and what proves a mailbox before all
 	// else; ErrNoRow where none is.
 	DueDelivery() (DueDelivery, error)
-	Delivery(id string) (Delivery, error)
+	// Delivery reads one by its id, with what it tells.
+	Delivery(id string) (DueDelivery, error)
 	// UpdateDelivery changes one that was not claimed since before and has not
 	// ended since; else ErrStale.
 	UpdateDelivery(before, after Delivery) error
@@ -211,7 +220,8 @@ type Tx interface {
 	Spend(tallies []Tally) (refused *Tally, err error)
 	// Spent only looks: it returns the first that Spend would refuse.
 	Spent(tallies []Tally) (refused *Tally, err error)
-	// Suppress adds a suppression, or leaves the one that is there. Unsuppress
+	// Suppress adds a suppression, or leaves the one that is there, without an audit
+	// row then. Unsuppress
 	// takes one away; ErrNoRow where there is none.
 	Suppress(suppression Suppression, entry AuditEntry) error
 	Unsuppress(suppression Suppression, entry AuditEntry) error

@@ -25,12 +25,14 @@ type Waking struct {
 // as is known, zero for never; More says that there is now.
 type Swept struct {
 	Expired, Reminded, Skipped int
+	Purged                     int // messages that ended long ago
 	Next                       time.Time
 	More                       bool
 }
 
 // Sweep does what the clock has to do with pending invitations by now: it ends
-// what is due and reminds of what is not, a transaction an account. Any number may
+// what is due and reminds of what is not, a transaction an account; and it drops
+// some of the messages that ended long ago. Any number may
 // sweep at once: each row has one end and each reminder is one, by the guards of
 // the store. Where there is nothing to do nothing is written.
 func (s *Service) Sweep(ctx context.Context) (Swept, error) {
@@ -56,10 +58,34 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 			break
 		}
 	}
+	if swept.Purged, err = s.purgeDeliveries(ctx, now); err != nil {
+		errs = append(errs, err)
+	}
+	swept.More = swept.More || swept.Purged == purgeBound
 	if swept.Next, err = s.store.NextWake(ctx); err != nil {
 		errs = append(errs, err)
 	}
 	return swept, errors.Join(errs...)
+}
+
+// purgeBound is how many old messages one sweep drops: few enough for nobody to
+// wait for.
+const purgeBound = 500
+
+// purgeDeliveries drops messages that ended longer ago than they are kept.
+func (s *Service) purgeDeliveries(ctx context.Context, now time.Time) (int, error) {
+	keep := s.mailing.DeliveryRetention
+	if keep <= 0 {
+		return 0, nil
+	}
+	first, err := s.store.FirstEnded(ctx)
+	if errors.Is(err, ErrNoRow) || err == nil && !first.Before(now.Add(-keep)) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return Update(ctx, s.store, func(tx Tx) (int, error) { return tx.PurgeDeliveries(tx.Now().Add(-keep), purgeBound) })
 }
 
 // groups puts rows together that one transaction takes, account by account. Each

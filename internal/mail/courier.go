@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"hither/internal/iam"
 )
@@ -32,6 +33,7 @@ type Courier struct {
 	From     Address
 	Bounce   string // who hears that a message came back; "" is From
 	Logger   *slog.Logger
+	Now      func() time.Time // for what a letter says is left
 }
 
 // Kinds are those that it delivers.
@@ -77,8 +79,11 @@ func (c *Courier) letter(m iam.DueDelivery) (Letter, error) {
 	case iam.InvitationMessage:
 		return c.invitation(m, brand), nil
 	case iam.ReminderMessage:
-		return Reminder{c.invitation(m, brand)}, nil
+		return Reminder{Invitation: c.invitation(m, brand), Left: row.ExpiresOn.Sub(c.Now())}, nil
 	case iam.ExpiredMessage:
+		if m.Told > 1 {
+			return ExpiredMany{Account: account.Name, Addresses: m.Addresses, Count: m.Told, Brand: brand}, nil
+		}
 		return Expired{
 			Account: account.Name, Address: row.Email, Expired: row.ExpiresOn, Brand: brand,
 			Link: c.Links.Managing(account.ID, row.ID),

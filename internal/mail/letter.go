@@ -30,8 +30,12 @@ type Invitation struct {
 	Brand       *Brand
 }
 
-// Reminder says that an invitation is open still and expires in two days.
-type Reminder struct{ Invitation }
+// Reminder says that an invitation is open still, and for how long.
+type Reminder struct {
+	Invitation
+
+	Left time.Duration // until it expires
+}
 
 // Expired tells who invited that there was no answer in time.
 type Expired struct {
@@ -40,6 +44,15 @@ type Expired struct {
 	Expired time.Time
 	Link    string // to the account's members, nothing secret; empty leaves it out
 	Brand   *Brand
+}
+
+// ExpiredMany is Expired about several, for who invited many people at once.
+type ExpiredMany struct {
+	Account   string
+	Addresses []string // who was invited; those of the first
+	Count     int      // how many they are
+	Link      string   // as in Expired
+	Brand     *Brand
 }
 
 // Accepted tells who invited that the person has joined.
@@ -114,6 +127,7 @@ type Test struct{ Sent time.Time }
 func (Invitation) name() string    { return "invitation" }
 func (Reminder) name() string      { return "reminder" }
 func (Expired) name() string       { return "expired" }
+func (ExpiredMany) name() string   { return "expired-many" }
 func (Accepted) name() string      { return "accepted" }
 func (LinkAsked) name() string     { return "link-asked" }
 func (SignIn) name() string        { return "sign-in" }
@@ -130,6 +144,16 @@ func (l Invitation) view() view {
 
 func (l Expired) view() view {
 	return view{Account: l.Account, Address: l.Address, expired: l.Expired, Link: l.Link, brand: l.Brand}
+}
+
+func (l Reminder) view() view {
+	v := l.Invitation.view()
+	v.left = l.Left
+	return v
+}
+
+func (l ExpiredMany) view() view {
+	return view{Account: l.Account, addresses: l.Addresses, Count: l.Count, Link: l.Link, brand: l.Brand}
 }
 
 func (l Accepted) view() view {

@@ -84,6 +84,7 @@ func rows(w *words, v *view) ([]row, error) {
 		{"inviter", v.Inviter},
 		{"person", v.Person},
 		{"address", v.Address},
+		{"addresses", v.Addresses},
 		{"roles", v.Roles},
 		{"expires", v.Expires},
 		{"expired", v.Expired},

@@ -15,8 +15,8 @@ func Samples(base string) []Letter {
 		Account: "Analytical Engines", Inviter: "Ada Lovelace", Roles: []string{"Editor", "Billing"}, Expires: now.AddDate(0, 0, 7),
 		Link: base + "/i/aWxsdXN0cmF0aW9uLW9ubHktb3BlbnMtbm90aGluZw", Unsubscribe: base + "/never/aWxsdXN0cmF0aW9u",
 	}
-	reminder := Reminder{invitation}
-	reminder.Expires = now.AddDate(0, 0, 2)
+	reminder := Reminder{Invitation: invitation, Left: 48 * time.Hour}
+	reminder.Expires = now.Add(reminder.Left)
 	members := base + "/members"
 	const address = "charles@example.com"
 	place := "198.51.100.7, Firefox (Linux)"
@@ -24,6 +24,7 @@ func Samples(base string) []Letter {
 		invitation,
 		reminder,
 		Expired{Account: invitation.Account, Address: address, Expired: now, Link: members},
+		ExpiredMany{Account: invitation.Account, Addresses: []string{address, "lovelace@example.com"}, Count: 5, Link: members},
 		Accepted{Account: invitation.Account, Address: address, Person: "Charles Babbage", Roles: invitation.Roles, Link: members},
 		LinkAsked{Account: invitation.Account, Address: address, Roles: invitation.Roles, Asked: now, Link: members},
 		SignIn{Link: base + "/s/aWxsdXN0cmF0aW9uLW9ubHk", Code: "7KQF-M3ZX", Lasts: minutes, Asked: now, Place: place},
@@ -43,8 +44,11 @@ func bare(base string) []Letter {
 	invitation := Invitation{Account: "A", Roles: []string{"R"}, Expires: now, Link: link}
 	letters := []Letter{
 		invitation,
-		Reminder{invitation},
+		Reminder{Invitation: invitation},
+		Reminder{Invitation: invitation, Left: 5 * time.Hour},
 		Expired{Account: "A", Address: "a@example.com", Expired: now},
+		ExpiredMany{Account: "A", Addresses: []string{"a@example.com"}, Count: 2},
+		ExpiredMany{Account: "A", Addresses: []string{"a@example.com", "b@example.com"}, Count: 2},
 		Accepted{Account: "A", Address: "a@example.com"},
 	}
 	for _, event := range Events() {

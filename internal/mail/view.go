@@ -21,22 +21,31 @@ type view struct {
 	Place       string
 	Code        string
 	Minutes     int // of a link and a code
+	Days, Hours int // that are left: whole days, or where there are not two of them, hours; neither within the last hour
+	Count       int // of addresses
+	More        int // of them, beside the ones in Addresses
+	Addresses   string
 	Expires     string
 	Expired     string
 	Time        string
 	Link        string
 	Unsubscribe string
 
-	roles   []string
-	expires time.Time
-	expired time.Time
-	time    time.Time
-	lasts   time.Duration
-	brand   *Brand
+	roles     []string
+	addresses []string
+	expires   time.Time
+	expired   time.Time
+	time      time.Time
+	lasts     time.Duration
+	left      time.Duration
+	brand     *Brand
 }
 
-// maxRoles is how many roles are named.
-const maxRoles = 8
+// How many roles, and how many addresses, are named.
+const (
+	maxRoles     = 8
+	maxAddresses = 20
+)
 
 // clean makes harmless what people typed.
 func (v *view) clean() {
@@ -44,16 +53,36 @@ func (v *view) clean() {
 		*name = Name(*name)
 	}
 	v.Many = len(v.roles) > 1
-	shown := make([]string, 0, maxRoles+1)
-	for i, role := range v.roles {
-		if i == maxRoles {
-			shown = append(shown, "…")
-			break
-		}
-		shown = append(shown, Name(role))
+	v.Roles = named(v.roles, maxRoles)
+	if len(v.roles) > maxRoles {
+		v.Roles += ", …"
 	}
-	v.Roles = strings.Join(shown, ", ")
+	v.Addresses = named(v.addresses, maxAddresses)
+	v.More = max(v.Count-min(len(v.addresses), maxAddresses), 0)
 	v.Minutes = int(v.lasts / time.Minute)
+	v.remain()
+}
+
+// named are the first of some names, one after the other.
+func named(names []string, most int) string {
+	shown := make([]string, min(len(names), most))
+	for i := range shown {
+		shown[i] = Name(names[i])
+	}
+	return strings.Join(shown, ", ")
+}
+
+// remain says what is left as people do: in whole days, or below a day and a half
+// in hours.
+func (v *view) remain() {
+	const day = 24 * time.Hour
+	if v.left >= day+day/2 {
+		v.Days = int(v.left.Round(day) / day)
+		return
+	}
+	if v.left > time.Hour {
+		v.Hours = max(int(v.left.Round(time.Hour)/time.Hour), 2)
+	}
 }
 
 // write puts the times into the words of a language.

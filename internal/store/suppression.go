@@ -9,10 +9,13 @@ import (
 
 // Suppress implements iam.Tx.
 func (t *tx) Suppress(s iam.Suppression, entry iam.AuditEntry) error {
-	_, err := t.exec(`INSERT INTO suppressions (recipient, account_id, created_on) VALUES ($1, $2, $3)
+	n, err := t.exec(`INSERT INTO suppressions (recipient, account_id, created_on) VALUES ($1, $2, $3)
 		ON CONFLICT (recipient, account_id) DO NOTHING`, s.Mailbox, string(s.AccountID), toMicros(s.CreatedOn))
 	if err != nil {
 		return fmt.Errorf("suppress a recipient: %w", err)
+	}
+	if n == 0 { // said again, which anybody who holds the link can as often as they like
+		return nil
 	}
 	return t.Record(entry)
 }

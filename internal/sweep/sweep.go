@@ -54,6 +54,9 @@ func (w *Worker) once(ctx context.Context) time.Duration {
 	if ctx.Err() != nil {
 		return Poll
 	}
+	if swept.Purged > 0 {
+		w.Logger.InfoContext(ctx, "old messages dropped", slog.Int("messages", swept.Purged))
+	}
 	if swept.Expired+swept.Reminded+swept.Skipped > 0 {
 		w.Logger.InfoContext(ctx, "invitations swept", slog.Int("expired", swept.Expired), slog.Int("reminded", swept.Reminded),
 			slog.Int("not_reminded", swept.Skipped))

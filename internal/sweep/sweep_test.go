@@ -107,14 +107,14 @@ func TestWhatAWorkerLogs(t *testing.T) {
 				case 1:
 					return iam.Swept{}, nil
 				case 2:
-					return iam.Swept{Expired: 1, Reminded: 2, Skipped: 3}, nil
+					return iam.Swept{Expired: 1, Reminded: 2, Skipped: 3, Purged: 4}, nil
 				}
 				return iam.Swept{}, errors.New("gone")
 			},
 			Now: time.Now, Logger: slog.New(log),
 		}
 		worker.Run(ctx)
-		want := lines{"INFO invitations swept expired=1 reminded=2 not_reminded=3", "WARN sweep error=gone"}
+		want := lines{"INFO old messages dropped messages=4", "INFO invitations swept expired=1 reminded=2 not_reminded=3", "WARN sweep error=gone"}
 		if !slices.Equal(*log, want) {
 			t.Errorf("logged %q, want %q", *log, want)
 		}

@@ -188,7 +188,8 @@ var deliveryTests = map[string]func(f *fixture){
 		equal(f, "dropped ones", list(iam.Dropped), []iam.Delivery{dropped})
 		f.must(func(tx iam.Tx) error {
 			got, err := tx.Delivery(put.ID)
-			equal(f, "Delivery", got, dropped)
+			equal(f, "Delivery", got.Delivery, dropped)
+			equal(f, "what it tells", got.Invitation.Membership, m)
 			return err
 		})
 		err = f.update(func(tx iam.Tx) error { _, err := tx.Delivery("none"); return err })
@@ -273,6 +274,116 @@ var deliveryTests = map[string]func(f *fixture){
 		equal(f, "won, refused", [2]int{won, refused}, [2]int{limit, racers - limit})
 	},
 
+	"ADigestGathersUntilItIsTried": func(f *fixture) {
+		a := f.account("A")
+		u := f.user("u@example.com")
+		digest := func(of ...iam.Membership) iam.Delivery {
+			d := f.message(of[0], func(d *iam.Delivery) {
+				d.ID, d.Kind, d.UserID, d.Recipient, d.Told = "digest", iam.ExpiredMessage, u.ID, u.Email, len(of)
+			})
+			for i, m := range of {
+				if i > 0 {
+					d.Detail += " "
+				}
+				d.Detail += string(m.ID)
+			}
+			return d
+		}
+		gather := func(d iam.Delivery) (gathered bool) {
+			f.must(func(tx iam.Tx) (err error) { gathered, err = tx.Gather(d); return err })
+			return gathered
+		}
+		rows := make([]iam.Membership, iam.MaxTold+5)
+		var addresses []string
+		for i := range rows {
+			rows[i] = f.end(f.invite(a, fmt.Sprintf("%02d@example.com", i)), iam.Expired)
+			addresses = append(addresses, rows[i].Email)
+		}
+		equal(f, "the first", gather(digest(rows[0])), true)
+		got, err := f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "of one", got.Delivery, digest(rows[0]))
+		equal(f, "addresses of one", got.Addresses, nil)
+		equal(f, "two more", gather(digest(rows[1], rows[2])), true)
+		got, err = f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "of three", got.Delivery, digest(rows[:3]...))
+		equal(f, "addresses", got.Addresses, addresses[:3])
+		for _, m := range rows[3:] {
+			gather(digest(m))
+		}
+		got, err = f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "told", got.Told, len(rows))
+		equal(f, "addresses that are kept", got.Addresses, addresses[:iam.MaxTold])
+		claimed := got.Delivery
+		claimed.Attempts++
+		wantErr(f, "claim", f.deliver(got.Delivery, claimed), nil)
+		equal(f, "once it was tried", gather(digest(rows[0])), false)
+		f.must(func(tx iam.Tx) error {
+			after, err := tx.Delivery("digest")
+			equal(f, "is as it was", after.Delivery, claimed)
+			return err
+		})
+	},
+
+	"OldMessagesAreDropped": func(f *fixture) {
+		m := f.invite(f.account("A"), "u@example.com")
+		start := f.clock.Now()
+		_, err := f.store.FirstEnded(f.ctx())
+		wantErr(f, "FirstEnded of none", err, iam.ErrNoRow)
+		f.queue(f.message(m, func(d *iam.Delivery) { d.ID = "waiting" }))
+		for i := range 5 {
+			f.queue(f.message(m, func(d *iam.Delivery) {
+				d.ID, d.State, d.EndedOn = fmt.Sprint(i), iam.Sent, start.Add(time.Duration(i)*time.Hour)
+			}))
+		}
+		purge := func(before time.Time, limit int) (n int) {
+			f.must(func(tx iam.Tx) (err error) { n, err = tx.PurgeDeliveries(before, limit); return err })
+			return n
+		}
+		first, err := f.store.FirstEnded(f.ctx())
+		wantErr(f, "FirstEnded", err, nil)
+		equal(f, "FirstEnded", first, start)
+		equal(f, "none before the first", purge(start, 9), 0)
+		equal(f, "the oldest, as many as are asked for", purge(start.Add(3*time.Hour), 2), 2)
+		first, err = f.store.FirstEnded(f.ctx())
+		wantErr(f, "FirstEnded", err, nil)
+		equal(f, "FirstEnded then", first, start.Add(2*time.Hour))
+		equal(f, "the rest of them, without the one at the moment", purge(start.Add(3*time.Hour), 9), 1)
+		list := func(state iam.DeliveryState) (ids []string) {
+			all, err := f.store.Deliveries(f.ctx(), state, iam.PageRequest{Number: 1, Size: 10})
+			wantErr(f, "Deliveries", err, nil)
+			for _, d := range all {
+				ids = append(ids, d.ID)
+			}
+			return ids
+		}
+		equal(f, "what is left", [2][]string{list(iam.Sent), list("")}, [2][]string{{"4", "3"}, {"waiting"}})
+	},
+
+	"AMessageKnowsWhetherItsProofIsOpen": func(f *fixture) {
+		u := f.user("u@example.com")
+		c := f.challenge(u.ID)
+		f.queue(iam.Delivery{
+			ID: "sign-in", Kind: iam.SignInMessage, UserID: u.ID, Recipient: u.Email, Detail: string(c.ID), State: iam.Queued,
+			DueOn: f.clock.Now(), CreatedOn: f.clock.Now(),
+		})
+		open := func() bool {
+			d, err := f.due()
+			wantErr(f, "DueDelivery", err, nil)
+			return d.Open
+		}
+		equal(f, "open", open(), true)
+		start := f.clock.Now()
+		f.clock.set(c.ExpiresOn)
+		equal(f, "when its time is over", open(), false)
+		f.clock.set(start)
+		equal(f, "before that", open(), true)
+		f.must(func(tx iam.Tx) error { return tx.UseChallenge(c.ID) })
+		equal(f, "used", open(), false)
+	},
+
 	"ASuppressionIsOfAnAccountOrOfAll": func(f *fixture) {
 		a, b := f.account("A"), f.account("B")
 		m := f.invite(a, "u+tag@example.com")
@@ -296,7 +407,9 @@ var deliveryTests = map[string]func(f *fixture){
 		suppress(b.ID)
 		equal(f, "by another account", suppressed(), false)
 		suppress(a.ID)
+		audited := len(f.audit(""))
 		suppress(a.ID)
+		equal(f, "audit rows of what was said again", len(f.audit("")), audited)
 		equal(f, "by the account", suppressed(), true)
 		wantErr(f, "lift", lift(a.ID), nil)
 		equal(f, "lifted", suppressed(), false)

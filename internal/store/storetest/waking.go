@@ -309,7 +309,12 @@ var wakingTests = map[string]func(f *fixture){
 			all.Reminded += one.Reminded
 		}
 		equal(f, "swept by all together", all, iam.Swept{Expired: accounts * each, Reminded: accounts * each})
-		equal(f, "messages of what ended", len(f.messages(iam.ExpiredMessage)), accounts*each)
+		told := 0
+		for _, digest := range f.messages(iam.ExpiredMessage) {
+			told += digest.Told
+		}
+		equal(f, "messages of what ended, one an account", len(f.messages(iam.ExpiredMessage)), accounts)
+		equal(f, "what they tell", told, accounts*each)
 		equal(f, "reminders", len(f.messages(iam.ReminderMessage)), accounts*each)
 		actions := map[iam.Action]int{}
 		for _, id := range accountIDs {

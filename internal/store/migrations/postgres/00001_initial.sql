@@ -20,6 +20,13 @@ CREATE TABLE instance (
 COMMENT ON TABLE instance IS 'hither';
 INSERT INTO instance (id, min_program, roles_version) VALUES (1, 1, 1);
 
+-- The ids of the instance keys that the database was served with, and no key: a
+-- server that comes with none of them has lost its keyring.
+CREATE TABLE instance_keys (
+    id      TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    seen_on BIGINT NOT NULL
+);
+
 -- Rows of the whole database, kept by the transactions that add them.
 CREATE TABLE totals (
     name TEXT COLLATE "C" NOT NULL PRIMARY KEY,
@@ -223,10 +230,12 @@ CREATE TABLE deliveries (
     words         TEXT COLLATE "C" NOT NULL, -- the server's last, bounded and cleaned
     created_on    BIGINT NOT NULL,
     tried_on      BIGINT NOT NULL, -- the first time, 0: it waits for that
-    ended_on      BIGINT NOT NULL -- 0: it may still be sent
+    ended_on      BIGINT NOT NULL, -- 0: it may still be sent
+    told          BIGINT NOT NULL DEFAULT 0 -- of how many rows a digest tells, the first of them in detail; 0: it is none
 );
 CREATE INDEX deliveries_due ON deliveries (due_on) WHERE ended_on = 0;
 CREATE INDEX deliveries_urgent ON deliveries (due_on) WHERE ended_on = 0 AND kind IN ('sign_in', 'address');
+CREATE INDEX deliveries_ended ON deliveries (ended_on) WHERE ended_on > 0;
 
 -- How often something was done in a stretch of time: messages against their
 -- budgets, sign-ins that failed. subject is a hash or an id, never an address.
