@@ -27,6 +27,7 @@ type MailServer struct {
 	mu       sync.Mutex
 	mails    []Mail
 	answer   func(Mail) error
+	watch    func(Step)
 	arrived  chan struct{}
 	listener net.Listener
 	server   *smtp.Server
@@ -41,6 +42,19 @@ type Mail struct {
 	HTML   string
 	Raw    []byte
 }
+
+// Step is how far a message came.
+type Step string
+
+// The steps, in their order.
+const (
+	Connected Step = "connected"     // nothing was said yet
+	Named     Step = "mail"          // the sender is named
+	Addressed Step = "rcpt"          // and the recipient
+	Begun     Step = "data"          // its first bytes are to come
+	Halfway   Step = "half the data" // and some of them came
+	Received  Step = "all the data"  // it is not taken yet
+)
 
 // errHangUp has the server close the connection in the middle of a message.
 var errHangUp = errors.New("hang up")
@@ -82,6 +96,37 @@ func (m *MailServer) Answers(answer func(Mail) error) {
 	m.answer = answer
 }
 
+// Watch hears from now on of each step of a message, and may hold it up there.
+func (m *MailServer) Watch(watch func(Step)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.watch = watch
+}
+
+func (m *MailServer) at(step Step) {
+	m.mu.Lock()
+	watch := m.watch
+	m.mu.Unlock()
+	if watch != nil {
+		watch(step)
+	}
+}
+
+// doorway tells of those who come in.
+type doorway struct {
+	net.Listener
+
+	server *MailServer
+}
+
+func (d doorway) Accept() (net.Conn, error) {
+	conn, err := d.Listener.Accept()
+	if err == nil {
+		d.server.at(Connected)
+	}
+	return conn, err
+}
+
 // Mails are those that were taken so far.
 func (m *MailServer) Mails() []Mail {
 	m.mu.Lock()
@@ -117,7 +162,7 @@ func (m *MailServer) listen(t testing.TB, address string) {
 	m.server.Domain = "mail.example.com"
 	m.server.ReadTimeout, m.server.WriteTimeout = time.Minute, time.Minute
 	m.server.ErrorLog = discard{}
-	go func() { _ = m.server.Serve(listener) }() // Down ends it
+	go func() { _ = m.server.Serve(doorway{listener, m}) }() // Down ends it
 }
 
 // mailSession is one client's connection.
@@ -133,19 +178,29 @@ func (s *mailSession) Logout() error { return nil }
 
 func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error {
 	s.from = from
+	s.server.at(Named)
 	return nil
 }
 
 func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.to = append(s.to, to)
+	s.server.at(Addressed)
 	return nil
 }
 
 func (s *mailSession) Data(r io.Reader) error {
-	raw, err := io.ReadAll(r)
+	s.server.at(Begun)
+	first := make([]byte, 1)
+	if _, err := io.ReadFull(r, first); err != nil {
+		return err
+	}
+	s.server.at(Halfway)
+	rest, err := io.ReadAll(r)
 	if err != nil {
 		return err
 	}
+	s.server.at(Received)
+	raw := append(first, rest...)
 	received, err := parseMail(raw)
 	if err != nil {
 		return err
