@@ -17,6 +17,9 @@ type doctorCommand struct {
 	serveCommand
 	Deep bool `help:"Hold every index to its table too, however long it takes."`
 	JSON bool `help:"Print JSON, for scripts." name:"json"`
+
+	DKIMSelector string `help:"Look for the key by which the mail server signs, under this selector of the sender's domain." name:"dkim-selector" placeholder:"NAME"`
+	DNS          string `help:"Ask this DNS server about the sender's domain, instead of the machine's." name:"dns" placeholder:"HOST:PORT"`
 }
 
 // Help says what the exit codes mean here.
@@ -68,11 +71,12 @@ func (c *doctorCommand) Run(ctx context.Context, s streams, env *environment, pa
 		d.people(facts)
 		d.times(facts.Newest)
 	}
-	d.keyring(env, facts.Users > 0)
+	d.keyring(env, facts)
 	d.roleFile(facts, readable)
 	d.certificate()
 	d.addresses(ctx)
 	d.mail(ctx)
+	d.sender(ctx, resolverAt(c.DNS))
 	if err := d.print(s); err != nil {
 		return err
 	}

@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"time"
+
+	"hither/internal/store"
 )
 
 // longCurrent is how long a key may be current before a new one is asked for: the
@@ -12,7 +15,7 @@ const longCurrent = 2 * 365 * 24 * time.Hour
 
 // keyring looks whether the server would start with its instance keys, and does
 // not miss those of a database that nobody has used.
-func (d *doctor) keyring(env *environment, used bool) {
+func (d *doctor) keyring(env *environment, facts store.Inspection) {
 	const check = "keyring"
 	at, err := d.settings.keys(d.settings.where(), env)
 	if err != nil {
@@ -21,7 +24,10 @@ func (d *doctor) keyring(env *environment, used bool) {
 	}
 	ring, err := at.read()
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !at.shared && !used:
+	case errors.Is(err, fs.ErrNotExist) && len(facts.InstanceKeys) > 0:
+		d.failf(check, wayOut, "there is none at %s, and this database was served with the keys %s", at, strings.Join(facts.InstanceKeys, ", "))
+		return
+	case errors.Is(err, fs.ErrNotExist) && !at.shared && facts.Users == 0:
 		return
 	case errors.Is(err, fs.ErrNotExist) && !at.shared:
 		d.warnf(check, "if this instance was served before, put back the copy that was kept, or every link that was sent is dead; "+
@@ -30,6 +36,14 @@ func (d *doctor) keyring(env *environment, used bool) {
 	case err != nil:
 		d.failf(check, "docs/operations.md, Instance keys, says how", "%v", err)
 		return
+	}
+	if err := checkKnown(at, ring, facts.InstanceKeys); err != nil {
+		d.failf(check, wayOut, "%s has none of the keys that this database was served with, %s", at, strings.Join(facts.InstanceKeys, ", "))
+		return
+	}
+	for _, id := range orphans(facts.Sealed, ring) {
+		d.failf(check, "put back the copy of the keyring that has it; those whose values these are can't use them until then",
+			"values are sealed with the key %s (%s), which is not on %s", id, strings.Join(sealedBy(facts.Sealed, id), ", "), at)
 	}
 	current := ring.Current()
 	if d.now.Sub(current.Created) > longCurrent {

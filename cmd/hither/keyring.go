@@ -17,11 +17,12 @@ type keyringCommands struct {
 	Show   keyringShowCommand   `cmd:"" help:"List the instance keys, oldest first: ids and dates, never a key itself."`
 	Make   keyringMakeCommand   `cmd:"" help:"Make a keyring of one key, where the server must not: for several nodes."`
 	Rotate keyringRotateCommand `cmd:"" help:"Add a key and make it the current one; the older ones still open what they made."`
-	Drop   keyringDropCommand   `cmd:"" help:"Take an old key off, for good: what it made opens no longer."`
+	Drop   keyringDropCommand   `cmd:"" help:"Take an old key off, for good: what it made opens no longer. Refused while the database holds values sealed with it."`
+	Forget keyringForgetCommand `cmd:"" help:"Let the database go on with other keys, where those that it was served with are lost for good."`
 }
 
-// keyringCommand is what they share. They open no database: it only says where
-// the keyring is.
+// keyringCommand is what they share. Most open no database: it only says
+// where the keyring is.
 type keyringCommand struct {
 	admin
 	keyringSetting
@@ -120,32 +121,5 @@ Older keys still open what they made. Links live up to 90 days: drop an older
 key before %s only if somebody else may have it. Keep a copy of the file,
 apart from the backups of the database.
 `, ring.Current().ID, quoted(file), show(ring.Current().Created.Add(longestLink)))
-	return wrote(err)
-}
-
-type keyringDropCommand struct {
-	keyringCommand
-	Key string `arg:"" help:"Id of the key."`
-}
-
-// Run takes a key off.
-func (c *keyringDropCommand) Run(_ context.Context, s streams, env *environment) error {
-	file, err := c.file(env)
-	if err != nil {
-		return err
-	}
-	ring, err := seal.Drop(file, c.Key)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return writeJSON(s.out, keyRecords(ring))
-	}
-	_, err = fmt.Fprintf(s.out, `dropped the key %s from %s
-
-What it made opens no longer, at the server's next use of the keyring: links and
-codes that were sent before the next key came, and values that are sealed with it.
-Invitations stay as they are; resending one makes a link by the current key.
-`, c.Key, quoted(file))
 	return wrote(err)
 }

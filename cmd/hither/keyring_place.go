@@ -87,18 +87,21 @@ func parseVariable(text string) (seal.Keyring, error) {
 }
 
 // open reads the keyring for a server, which makes it where there is none and
-// takes up what is changed later.
-func (p keyPlace) open(logger *slog.Logger) (func() seal.Keyring, error) {
+// takes up what is changed later. It makes none where the database knows some.
+func (p keyPlace) open(logger *slog.Logger, known []string) (func() seal.Keyring, error) {
 	if p.file == "" {
 		return func() seal.Keyring { return p.ring }, nil
 	}
-	if _, err := p.read(); errors.Is(err, fs.ErrNotExist) && !p.shared {
+	switch _, err := p.read(); {
+	case errors.Is(err, fs.ErrNotExist) && len(known) > 0:
+		return nil, lostKeyring(p, known)
+	case errors.Is(err, fs.ErrNotExist) && !p.shared:
 		made, err := seal.Create(p.file, clock.Now())
 		if err != nil {
 			return nil, err
 		}
 		logger.Info("made a keyring; keep a copy of it, apart from the backups of the database", "file", p.file, "keyring", made)
-	} else if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	file, err := seal.OpenFile(p.file, logger)

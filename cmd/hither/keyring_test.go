@@ -211,7 +211,7 @@ func TestServeMakesItsKeyring(t *testing.T) {
 func TestKeyringIsFollowed(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	keys, err := keyPlace{file: d.data + ".keys"}.open(slog.New(slog.DiscardHandler))
+	keys, err := keyPlace{file: d.data + ".keys"}.open(slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

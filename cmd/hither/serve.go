@@ -128,7 +128,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 		return err
 	}
 	defer closing(&err, db.store)
-	keys, err := at.open(logger)
+	keys, err := c.openKeys(ctx, at, db, logger)
 	if err != nil {
 		return err
 	}

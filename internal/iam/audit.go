@@ -57,6 +57,8 @@ const (
 	DeliveryDrop   Action = "delivery.drop"
 	Suppress       Action = "suppression.add"
 	Unsuppress     Action = "suppression.lift"
+	KeyringDrop    Action = "keyring.drop"   // an instance key was taken off
+	KeyringForget  Action = "keyring.forget" // those that the database knew are lost
 )
 
 // AuditEntry is one row of the audit log. It is written in the transaction of

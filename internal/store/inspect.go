@@ -25,6 +25,8 @@ type Inspection struct {
 	Ungoverned      []iam.Account
 	UngovernedTotal int
 	FileRoles       []HeldRole // of the last role file
+	InstanceKeys    []string   // the ids of those that it was served with, oldest first
+	Sealed          []Sealed   // what only instance keys open
 	Newest          time.Time  // the latest time of the last few audit rows
 	Damage          []string   // what SQLite finds wrong with the file
 	Broken          []string   // references to rows that are not there: "memberships → users"
@@ -150,7 +152,28 @@ func inspectRows(ctx context.Context, db querier, found *Inspection, now time.Ti
 	if err := inspectUngoverned(ctx, db, found); err != nil {
 		return err
 	}
+	if err := inspectKeys(ctx, db, found); err != nil {
+		return err
+	}
 	return inspectRoles(ctx, db, found, now)
+}
+
+func inspectKeys(ctx context.Context, db querier, found *Inspection) error {
+	err := eachRow(ctx, db, instanceKeysQuery, nil, func(r row) error {
+		var id string
+		err := r.Scan((*text)(&id))
+		found.InstanceKeys = append(found.InstanceKeys, id)
+		return err
+	})
+	query := sealedQuery(sealedColumns())
+	if err != nil || query == "" {
+		return err
+	}
+	return eachRow(ctx, db, query, nil, func(r row) error {
+		one, err := scanSealed(r)
+		found.Sealed = append(found.Sealed, one)
+		return err
+	})
 }
 
 // inspectTotals reads what is one row for the whole database. The audit row

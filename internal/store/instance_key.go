@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"hither/internal/iam"
+)
+
+// sealedColumns are where values lie that an instance key alone opens. What is
+// not named here would be lost with its key, unseen; a test holds that every
+// column of bytes is named, or known to hold no such value.
+func sealedColumns() []sealedColumn { return []sealedColumn{{"factors", "seed"}} }
+
+type sealedColumn struct{ table, column string }
+
+// sealedHead is how much of a sealed value names its key: see seal.KeyOf.
+const sealedHead = 9
+
+// Sealed is how many values of a table begin with Head, which names their key.
+type Sealed struct {
+	Table  string
+	Head   []byte
+	Values int
+}
+
+// sealedQuery counts them; "" where there can be none.
+func sealedQuery(columns []sealedColumn) string {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		head := "substr(t." + c.column + ", 1, " + strconv.Itoa(sealedHead) + ")"
+		parts[i] = "SELECT '" + c.table + "', " + head + ", count(*) FROM " + c.table + " t GROUP BY " + head
+	}
+	return strings.Join(parts, " UNION ALL ")
+}
+
+func scanSealed(r row) (Sealed, error) {
+	var found Sealed
+	if err := r.Scan((*text)(&found.Table), (*sealed)(&found.Head), (*count)(&found.Values)); err != nil {
+		return Sealed{}, fmt.Errorf("scan what is sealed: %w", err)
+	}
+	return found, nil
+}
+
+// Sealed counts what is sealed, by table and key.
+func (s *Store) Sealed(ctx context.Context) ([]Sealed, error) {
+	return s.sealedIn(ctx, sealedColumns())
+}
+
+func (s *Store) sealedIn(ctx context.Context, columns []sealedColumn) ([]Sealed, error) {
+	if len(columns) == 0 {
+		return nil, nil
+	}
+	return read(ctx, s, func(v *view) ([]Sealed, error) {
+		var all []Sealed
+		err := v.query(sealedQuery(columns), nil, func(r row) error {
+			found, err := scanSealed(r)
+			all = append(all, found)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("count what is sealed: %w", err)
+		}
+		return all, nil
+	})
+}
+
+const instanceKeysQuery = `SELECT k.id FROM instance_keys k ORDER BY k.seen_on, k.id`
+
+// InstanceKeys are the ids of the instance keys that this database was served
+// with, oldest first. A key itself is never in it.
+func (s *Store) InstanceKeys(ctx context.Context) ([]string, error) {
+	return read(ctx, s, func(v *view) ([]string, error) {
+		var ids []string
+		err := v.query(instanceKeysQuery, nil, func(r row) error {
+			var id string
+			err := r.Scan((*text)(&id))
+			ids = append(ids, id)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read the ids of instance keys: %w", err)
+		}
+		return ids, nil
+	})
+}
+
+// NoteInstanceKeys notes what the database is served with.
+func (s *Store) NoteInstanceKeys(ctx context.Context, ids []string) error {
+	return s.Update(ctx, func(opened iam.Tx) error { return opened.(*tx).noteKeys(ids) })
+}
+
+// DropInstanceKeys forgets keys and notes the ones that stay, with an audit row.
+func (s *Store) DropInstanceKeys(ctx context.Context, dropped, stay []string, entry iam.AuditEntry) error {
+	return s.Update(ctx, func(opened iam.Tx) error {
+		t, _ := opened.(*tx)
+		for _, id := range dropped {
+			if _, err := t.exec(`DELETE FROM instance_keys WHERE id = $1`, id); err != nil {
+				return fmt.Errorf("forget an instance key: %w", err)
+			}
+		}
+		if err := t.noteKeys(stay); err != nil {
+			return err
+		}
+		return t.Record(entry)
+	})
+}
+
+func (t *tx) noteKeys(ids []string) error {
+	for _, id := range ids {
+		_, err := t.exec(`INSERT INTO instance_keys (id, seen_on) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, toMicros(t.now))
+		if err != nil {
+			return fmt.Errorf("note an instance key: %w", err)
+		}
+	}
+	return nil
+}
