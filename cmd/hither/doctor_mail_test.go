@@ -12,7 +12,7 @@ func TestDoctorAsksTheMailServer(t *testing.T) {
 	cert, key := certified(t, -1e9, 3600e9)
 	p, address := newPostbox(t, cert, key)
 	with := func(more ...string) []string {
-		return append([]string{"--mail-from=mail@example.com", "--smtp", address, "--smtp-ca", cert, "--smtp-user=hither"}, more...)
+		return append([]string{"--mail-from=mail@example.com", "--smtp", address, "--smtp-ca", cert, "--smtp-user=hither", "--dns=127.0.0.1:1"}, more...)
 	}
 	good, bad := []string{"HITHER_SMTP_PASSWORD=correct horse"}, []string{"HITHER_SMTP_PASSWORD=wrong"}
 	d.finds(checkOK, "mail", "none is sent", "", nil)
