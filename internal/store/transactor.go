@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"sync/atomic"
 	"time"
 
 	"hither/internal/iam"
@@ -38,7 +37,7 @@ type transactor struct {
 	// patience is how long the outcome of a commit is looked for.
 	patience time.Duration
 
-	commits, closures, reruns, waiting, lastCommit atomic.Int64
+	counters
 }
 
 func (w *transactor) update(ctx context.Context, fn func(tx iam.Tx) error) error {
@@ -212,14 +211,4 @@ func pause(try int) {
 	_, _ = rand.Read(random[:]) // never fails
 	part := float64(binary.LittleEndian.Uint32(random[:])) / math.MaxUint32
 	time.Sleep(time.Duration(part * float64(longest)))
-}
-
-func (w *transactor) stats() Stats {
-	return Stats{
-		Commits:    w.commits.Load(),
-		Closures:   w.closures.Load(),
-		Reruns:     w.reruns.Load(),
-		Waiting:    w.waiting.Load(),
-		LastCommit: time.Duration(w.lastCommit.Load()),
-	}
 }

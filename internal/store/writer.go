@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"hither/internal/iam"
@@ -37,7 +36,7 @@ type writer struct {
 	mu     sync.RWMutex // held for reading while a job is handed over
 	closes bool
 
-	commits, closures, reruns, waiting, lastCommit atomic.Int64
+	counters
 }
 
 // job is one call of Update.
@@ -242,14 +241,4 @@ func (w *writer) run(j *job) error {
 		return fmt.Errorf("release savepoint: %w", err)
 	}
 	return nil
-}
-
-func (w *writer) stats() Stats {
-	return Stats{
-		Commits:    w.commits.Load(),
-		Closures:   w.closures.Load(),
-		Reruns:     w.reruns.Load(),
-		Waiting:    w.waiting.Load(),
-		LastCommit: time.Duration(w.lastCommit.Load()),
-	}
 }
