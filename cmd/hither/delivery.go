@@ -113,7 +113,7 @@ func (d *deliverySettings) courier(keys func() seal.Keyring, o server.Options) (
 	}
 	return &mail.Courier{
 		Composer: composer, Sender: sender, Links: links{base: base, keys: keys}, From: from, Bounce: bounce, Logger: o.Logger,
-		Now: clock.Now,
+		Now: o.Now,
 	}, nil
 }
 

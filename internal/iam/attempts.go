@@ -18,6 +18,7 @@ const (
 	asksPerPair     = 2   // of them for one client
 	asksOfKnown     = 3   // beside them, for a browser that is known at the address
 	asksPerClient   = 100 // mails asked for in attemptStretch
+	linksPerMailbox = 5   // mails an hour with an invitation's link, which lives for days, for holders of shown ones
 	codesPerAddress = 10  // wrong ones in attemptStretch
 	codesPerDay     = 100 // wrong ones of an address (NIST SP 800-63B)
 	fewPerClient    = 100 // wrong codes and dead links in attemptStretch
@@ -40,6 +41,15 @@ func (s SignIn) asking(c Challenge, visitor Visitor, now time.Time) []Tally {
 		tallyOf(name, address, ChallengeLife, asksPerAddress, now),
 		tallyOf(name+"_pair", s.Secrets.Blind(from+" "+c.Email), ChallengeLife, asksPerPair, now),
 		tallyOf("ask_client", s.Secrets.Blind(from), attemptStretch, asksPerClient, now),
+	}
+}
+
+// askingForLink are the tallies of who holds a shown link and asks for the mailed
+// one. One mail is as good as the next, so these are few, and by mailbox.
+func (s SignIn) askingForLink(email string, holder LinkHolder, now time.Time) []Tally {
+	return []Tally{
+		tallyOf("ask_link", s.Secrets.Blind(Mailbox(email)), time.Hour, linksPerMailbox, now),
+		tallyOf("ask_client", s.Secrets.Blind(client(holder.RemoteAddr)), attemptStretch, asksPerClient, now),
 	}
 }
 

@@ -96,8 +96,7 @@ func (s *Service) MailLink(ctx context.Context, holder LinkHolder) error {
 		if !facts.mayMail(holder.Generation, now) {
 			return struct{}{}, nil
 		}
-		// As for a sign-in: a mail that somebody else asks for.
-		if full, err := tx.Spend(s.signIn.asking(row.Email, Visitor{RemoteAddr: holder.RemoteAddr}, now)); err != nil {
+		if full, err := tx.Spend(s.signIn.askingForLink(row.Email, holder, now)); err != nil {
 			return struct{}{}, err
 		} else if full != nil {
 			return struct{}{}, tooMany(*full, now)
