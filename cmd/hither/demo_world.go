@@ -79,7 +79,7 @@ func (w *demoWorld) run(d *demoStage) error {
 		return err
 	}
 	w.delivering = startDelivering(d.lifetime, w.db, courier, options)
-	w.startSweeps = func() func() { return startSweeping(d.lifetime, w.db, d.logger) }
+	w.startSweeps = func() func() { return startWorkers(d.lifetime, w.db, nil, d.logger) }
 	w.stopSweeping = w.startSweeps()
 	return nil
 }

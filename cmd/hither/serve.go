@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"hither/internal/auth"
@@ -25,6 +26,7 @@ type serveCommand struct {
 	keyringSetting
 	deliverySettings
 	pagesSetting
+	retentionSettings
 	Listen          string        `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API and the pages are served." placeholder:"HOST:PORT"`
 	TLSCert         string        `env:"HITHER_TLS_CERT" help:"Serve HTTPS with this certificate and its chain, in PEM. Goes with --tls-key." name:"tls-cert" placeholder:"FILE"`
 	TLSKey          string        `env:"HITHER_TLS_KEY" help:"The certificate's private key, in PEM. Goes with --tls-cert." name:"tls-key" placeholder:"FILE"`
@@ -59,7 +61,7 @@ func (c *serveCommand) Validate() error {
 	case c.ShutdownTimeout <= 0:
 		return errors.New("--shutdown-timeout must be more than 0 (HITHER_SHUTDOWN_TIMEOUT), for example 20s")
 	}
-	return nil
+	return c.retentionSettings.check()
 }
 
 // proxies reads --trusted-proxies.
@@ -151,7 +153,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 	logger.Info("serving", "url", baseURL(scheme, c.Listen, public), "metrics", metricsURL,
 		"data", c.where().String(), "keyring", keys(), "version", buildInfo().Version)
 	warnEmpty(ctx, logger, db.service)
-	defer startSweeping(ctx, db, logger)()
+	defer startWorkers(ctx, db, c.trimmer(db.service, logger), logger)()
 	return front.Run(ctx, public, metrics)
 }
 
@@ -162,19 +164,20 @@ func (c *serveCommand) useCases(service *iam.Service, keys func() seal.Keyring) 
 	return service.WithMailing(mailing).WithSignIn(signIn(keys))
 }
 
-// startSweeping does what the clock has to do with invitations beside the server,
-// until stop is called, which returns when nothing of it is under way.
-func startSweeping(ctx context.Context, db opened, logger *slog.Logger) (stop func()) {
+// startWorkers does what the clock has to do beside the server, until stop is
+// called, which returns when nothing of it is under way. trimmer is nil where
+// everything is kept.
+func startWorkers(ctx context.Context, db opened, trimmer *sweep.Trimmer, logger *slog.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	stopped := make(chan struct{})
+	var workers sync.WaitGroup
 	worker := sweep.Worker{Sweep: db.service.Sweep, Now: db.now, Logger: logger}
-	go func() {
-		defer close(stopped)
-		worker.Run(ctx)
-	}()
+	workers.Go(func() { worker.Run(ctx) })
+	if trimmer != nil {
+		workers.Go(func() { trimmer.Run(ctx) })
+	}
 	return func() {
 		cancel()
-		<-stopped
+		workers.Wait()
 	}
 }
 

@@ -15,6 +15,7 @@ type userCommands struct {
 	Set     userSetCommand     `cmd:"" help:"Set facts about a user."`
 	Disable userDisableCommand `cmd:"" help:"Refuse every credential of a user from its next request on."`
 	Enable  userEnableCommand  `cmd:"" help:"Take a disabling back."`
+	Erase   userEraseCommand   `cmd:"" help:"Take a person out of the database for good: addresses and names go, its memberships end, its credentials die."`
 
 	ResetFactor userResetFactorCommand `cmd:"" help:"Take away the second factor of a user who lost it, with its recovery codes, and end its sessions."`
 }

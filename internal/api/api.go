@@ -45,7 +45,7 @@ type Options struct {
 // New returns the handler of all routes. Whatever it is asked, it answers with
 // the envelope, and it never redirects.
 func New(o Options) http.Handler {
-	a := &wire{Options: o, mux: http.NewServeMux()}
+	a := &wire{Options: o, mux: http.NewServeMux(), waiters: newWaiters()}
 	for pattern, e := range a.endpoints() {
 		a.mux.Handle(pattern, e)
 	}
@@ -59,6 +59,7 @@ type wire struct {
 
 	mux     *http.ServeMux
 	buffers sync.Pool
+	waiters waiters
 
 	roleForms roleForms
 }
@@ -109,7 +110,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.fail(err)
 		return
 	}
-	x.succeed(result)
+	x.succeed(result) //nolint:contextcheck // as above
 }
 
 // exchange is one request with its answer.

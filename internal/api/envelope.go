@@ -17,10 +17,12 @@ import (
 type answer struct {
 	result   any
 	messages []notice
-	page     *pageInfo // of a list
-	bare     bool      // the result alone, without an envelope: two older deletes
-	text     []byte    // YAML instead of all that
-	replayed bool      // the first answer to the same request
+	page     any    // the result_info of a list
+	bare     bool   // the result alone, without an envelope: two older deletes
+	text     []byte // YAML instead of all that
+	file     *auditFile
+	later    func() (answer, error) // what comes when nothing is held any more
+	replayed bool                   // the first answer to the same request
 }
 
 // notice is an error, or a remark on a success.
@@ -99,6 +101,21 @@ func (x *exchange) succeed(a answer) {
 	if a.text != nil {
 		x.trace.Status = http.StatusOK
 		x.send(http.StatusOK, "application/yaml; charset=utf-8", a.text)
+		return
+	}
+	if a.later != nil {
+		next, err := a.later()
+		switch {
+		case x.sent:
+		case err != nil:
+			x.fail(err)
+		default:
+			x.succeed(next)
+		}
+		return
+	}
+	if a.file != nil {
+		x.sendFile(a.file)
 		return
 	}
 	if a.replayed {
@@ -196,15 +213,20 @@ func writeReflected(buffer *bytes.Buffer, v any) error {
 	return nil
 }
 
-// send writes the answer in one go. The headers are those of every answer.
-func (x *exchange) send(status int, contentType string, body []byte) {
+// headers sets those of every answer; from then on there is no other one.
+func (x *exchange) headers(contentType string) http.Header {
 	x.sent = true
 	header := x.w.Header()
 	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("Cache-Control", "private, no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Request-ID", x.trace.RequestID)
+	return header
+}
+
+// send writes the answer in one go.
+func (x *exchange) send(status int, contentType string, body []byte) {
+	x.headers(contentType).Set("Content-Length", strconv.Itoa(len(body)))
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead {
 		_, _ = x.w.Write(body) // the client is gone; there is nobody to tell

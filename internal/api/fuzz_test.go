@@ -31,7 +31,8 @@ func fuzzed(f *testing.F) func(t *testing.T, r *http.Request) reply {
 		if out.status >= 500 || out.status >= 300 && out.status < 400 {
 			t.Fatalf("%s %q: %d: %s", r.Method, r.URL, out.status, text)
 		}
-		if r.URL.Path == "/openapi.yaml" && out.status == http.StatusOK || r.Method == http.MethodHead {
+		file := out.status == http.StatusOK && out.header.Get("Content-Disposition") != ""
+		if r.URL.Path == "/openapi.yaml" && out.status == http.StatusOK || r.Method == http.MethodHead || file {
 			return out
 		}
 		var shape map[string]json.RawMessage
@@ -43,7 +44,7 @@ func fuzzed(f *testing.F) func(t *testing.T, r *http.Request) reply {
 				t.Fatalf("%s %q: no %s: %s", r.Method, r.URL, key, text)
 			}
 		}
-		if err := json.Unmarshal(text, &out); err != nil {
+		if err := readReply(text, &out); err != nil {
 			t.Fatalf("%s %q: %v: %s", r.Method, r.URL, err, text)
 		}
 		if out.status >= 400 && (out.Success || out.code() < 1000) {
@@ -221,6 +222,7 @@ func FuzzQuery(f *testing.F) {
 		"", "page=1&per_page=20", "page=99999999999999999999", "page=-1", "per_page=0x10", "order=user.email&direction=desc", "direction=up",
 		"status=pending&status=accepted", "email=a%40b.c", "name=%00", "name=%ff", "account.name=A&name=B", "match=any&name=A&status=member", "a;b", "%zz", "&&==",
 		"per_page=100", "status=&order=", "page=1&page=1", "order=id;drop table users", "asked=true", "asked=1",
+		"since=2026-01-01&before=9999-12-31T23:59:59Z&actor.ip=10.0.0.0/8", "export=true", "format=jsonl&since=-1", "cursor=LTEuMQ&limit=7&id.not=x", "actor.ip=::/0",
 	} {
 		f.Add(uint8(i), query)
 	}
@@ -236,6 +238,9 @@ func FuzzQuery(f *testing.F) {
 		r.URL.RawQuery = query
 		r.Header = ownerB.headers()
 		got := ask(t, r)
+		if strings.HasSuffix(route.Pattern, "/logs/audit") || strings.HasSuffix(route.Pattern, "/events") {
+			return // they have a cursor, and no pages
+		}
 		if got.status == http.StatusOK && strings.HasPrefix(strings.TrimSpace(string(got.Result)), "[") {
 			if got.Info.Page < 1 || got.Info.Count != len(got.rows(t)) || got.Info.Count > got.Info.PerPage {
 				t.Fatalf("%s?%s: result_info %+v with %d rows", route.Pattern, query, got.Info, len(got.rows(t)))

@@ -34,6 +34,7 @@ func standings() []standing {
 		{name: "manager of members", roles: iam.Permissions{"members": rw, "dns": iam.Read}},
 		{name: "keeper of settings", roles: iam.Permissions{"organization": rw}},
 		{name: "reader of settings", roles: iam.Permissions{"organization": iam.Read}},
+		{name: "reader of the log", roles: iam.Permissions{"audit_logs": iam.Read}},
 		{name: "manager of both", roles: iam.Permissions{"members": rw, "organization": rw}},
 		{name: "super", super: true},
 		{name: "operator", operator: true},
@@ -88,6 +89,8 @@ func allowed(t *testing.T, need api.Need, s standing) (status, code int) {
 		return within(s.operator || s.may(iam.AreaMembers, iam.Read))
 	case api.MembersEdit:
 		return within(s.may(iam.AreaMembers, iam.Write))
+	case api.AuditRead:
+		return within(s.operator || s.may(iam.AreaAudit, iam.Read))
 	case api.AccountEdit:
 		return within(s.operator || s.may(iam.AreaAccount, iam.Write))
 	case api.SuperAdmin:

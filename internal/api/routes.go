@@ -14,7 +14,7 @@ type Need string
 // The needs. Those that begin with # are a permission in the account that the
 // path names, in the wire's older spelling. An operator token has everything
 // but what is a user's own; the operator flag of a user adds Member,
-// MembersRead, AccountEdit, SuperAdmin and Operator to its own rights, and
+// MembersRead, AuditRead, AccountEdit, SuperAdmin and Operator to its own rights, and
 // doesn't lift its ceiling.
 const (
 	Public      Need = "public"        // anybody, without credentials
@@ -23,6 +23,7 @@ const (
 	Member      Need = "member"        // an accepted member of the account
 	MembersRead Need = "#members:read" // the area iam.AreaMembers
 	MembersEdit Need = "#members:edit"
+	AuditRead   Need = "#audit_logs:read"   // the area iam.AreaAudit
 	AccountEdit Need = "#organization:edit" // the area iam.AreaAccount
 	SuperAdmin  Need = "super"              // a Super Administrator of the account
 	Operator    Need = "operator"
@@ -51,6 +52,8 @@ func table() []Route {
 		{get, "/user/keys", User, listKeys},
 		{post, "/user/keys/{key_id}/rotate", User, rotateKey},
 
+		{get, "/user/audit_logs", User, listUserAudit},
+
 		{get, "/user/invites", User, listInvites},
 		{get, "/user/invites/{invite_id}", User, readInvite},
 		{patch, "/user/invites/{invite_id}", User, answerInvite},
@@ -73,6 +76,9 @@ func table() []Route {
 		{put, "/accounts/{account_id}/members/{member_id}", MembersEdit, changeMember},
 		{del, "/accounts/{account_id}/members/{member_id}", MembersEdit, removeMember},
 		{post, "/accounts/{account_id}/members/{member_id}/resend", MembersEdit, resendMember},
+		{get, "/accounts/{account_id}/audit_logs", AuditRead, listAccountAudit},
+		{get, "/accounts/{account_id}/logs/audit", AuditRead, listLogs},
+		{get, "/accounts/{account_id}/events", AuditRead, listEvents},
 		{get, "/accounts/{account_id}/roles", Member, listRoles},
 		{get, "/accounts/{account_id}/roles/{role_id}", Member, readRole},
 
@@ -90,6 +96,7 @@ func table() []Route {
 		{post, "/organizations/{organization_id}/invites/{invite_id}/confirm", MembersEdit, confirmOrganizationInvite},
 		{post, "/organizations/{organization_id}/invites/{invite_id}/link", MembersEdit, linkOrganizationInvite},
 		{get, "/organizations/{organization_id}/roles", Member, listOrganizationRoles},
+		{get, "/organizations/{organization_id}/audit_logs", AuditRead, listOrganizationAudit},
 	}
 }
 

@@ -17,6 +17,9 @@ type Trace struct {
 	// RequestID is in the answer's headers and in audit rows. One that the
 	// middleware has set is kept.
 	RequestID string
+	// Stopping is closed when the server stops: who waits for events is answered
+	// then. nil never is.
+	Stopping <-chan struct{}
 	// Route is the pattern of the path ("/client/v4/user/invites/{invite_id}"),
 	// "" where there is none: fit to label a metric.
 	Route string

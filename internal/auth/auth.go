@@ -80,13 +80,13 @@ func (a *Authenticator) actor(ctx context.Context, shown credentials) (iam.Actor
 		}
 	}
 	if shown.token == "" {
-		return iam.Actor{Kind: iam.ByUser, User: pair.User, CredentialID: pair.Key.ID, Key: true}, nil
+		return iam.Actor{Kind: iam.ByUser, User: pair.User, CredentialID: pair.Key.ID, Key: true, Means: iam.MeansKey}, nil
 	}
 	if token, err = a.token(ctx, shown.token); err != nil {
 		return iam.Actor{}, err
 	}
 	// The token's rights apply: they are the user's own, or fewer.
-	actor := iam.Actor{Kind: iam.ByUser, User: token.User, CredentialID: token.Token.ID}
+	actor := iam.Actor{Kind: iam.ByUser, User: token.User, CredentialID: token.Token.ID, Means: iam.MeansToken}
 	if token.Token.UserID == "" {
 		actor.Kind, actor.User = iam.ByOperator, iam.User{}
 	}

@@ -112,7 +112,8 @@ const (
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
 	byUser := func(user, credential iam.ID) iam.Actor {
-		return iam.Actor{Kind: iam.ByUser, User: iam.User{ID: user}, CredentialID: credential}
+		means := map[byte]iam.Means{'k': iam.MeansKey, 't': iam.MeansToken}[credential[0]]
+		return iam.Actor{Kind: iam.ByUser, User: iam.User{ID: user}, CredentialID: credential, Means: means}
 	}
 	tests := []struct {
 		name    string
@@ -126,7 +127,7 @@ func TestAuthenticate(t *testing.T) {
 		{name: "token", headers: []string{bearer + userToken}, actor: byUser("u1", "t1")},
 		{name: "scheme in lower case", headers: []string{"Authorization: bearer " + userToken}, actor: byUser("u1", "t1")},
 		{name: "scheme in upper case", headers: []string{"Authorization: BEARER  " + userToken}, actor: byUser("u1", "t1")},
-		{name: "operator's token", headers: []string{bearer + operatorToken}, actor: iam.Actor{Kind: iam.ByOperator, CredentialID: "t3"}},
+		{name: "operator's token", headers: []string{bearer + operatorToken}, actor: iam.Actor{Kind: iam.ByOperator, CredentialID: "t3", Means: iam.MeansToken}},
 		{name: "token that ends in a moment", headers: []string{bearer + endingToken}, actor: byUser("u1", "t6")},
 		{name: "both of one user", headers: []string{email, key, bearer + userToken}, actor: byUser("u1", "t1")},
 
@@ -179,6 +180,9 @@ func TestAuthenticate(t *testing.T) {
 				if err != nil || actor.Kind != test.actor.Kind || actor.User.ID != test.actor.User.ID || actor.CredentialID != test.actor.CredentialID {
 					t.Fatalf("%q: got %s %q by %q, %v; want %s %q by %q", test.headers,
 						actor.Kind, actor.User.ID, actor.CredentialID, err, test.actor.Kind, test.actor.User.ID, test.actor.CredentialID)
+				}
+				if actor.Means != test.actor.Means {
+					t.Errorf("means %q; want %q", actor.Means, test.actor.Means)
 				}
 				if actor.RemoteAddr != "2001:db8::1" {
 					t.Errorf("remote address %q; want it without its port", actor.RemoteAddr)

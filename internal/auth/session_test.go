@@ -62,7 +62,7 @@ func TestSession(t *testing.T) {
 			if test.refused {
 				return
 			}
-			want := iam.Actor{Kind: iam.ByUser, User: principal.User, CredentialID: "s1", SessionProved: principal.Session.ProvedOn, Factor: "totp"}
+			want := iam.Actor{Kind: iam.ByUser, User: principal.User, CredentialID: "s1", Means: iam.MeansSession, SessionProved: principal.Session.ProvedOn, Factor: "totp"}
 			if err != nil || actor != want || session != principal.Session {
 				t.Errorf("got %+v, %+v, %v; want %+v", actor, session, err, want)
 			}

@@ -13,6 +13,17 @@ const (
 	ByVisitor     ActorKind = "visitor"      // somebody at a page, nobody knows who: has no rights
 )
 
+// Means is how an actor proved who it is; audit rows carry it.
+type Means string
+
+// The means; "" is for who runs the binary and for the clock.
+const (
+	MeansKey     Means = "api_key"
+	MeansToken   Means = "api_token"
+	MeansSession Means = "session"
+	MeansLink    Means = "link" // a mailed link or code, and nothing else
+)
+
 // Actor is who makes a request and what it may do. User is zero unless Kind is
 // ByUser. CredentialID names the key, token or session that was shown, "" on the
 // command line. RemoteAddr and RequestID are for the audit row.
@@ -20,6 +31,7 @@ type Actor struct {
 	Kind         ActorKind
 	User         User
 	CredentialID ID
+	Means        Means
 	// SessionProved is when the session that was shown was last signed in to,
 	// zero for every other credential; Factor is the second factor that it
 	// showed then, "" none (see factor.go).

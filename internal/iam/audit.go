@@ -1,6 +1,9 @@
 package iam
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Action names what an audit row records.
 type Action string
@@ -34,6 +37,7 @@ const (
 	CredentialsEnd Action = "user.end_credentials" // all keys and tokens from before that
 	UserSuspend    Action = "user.suspend"
 	UserReactivate Action = "user.reactivate"
+	UserErase      Action = "user.erase"
 	KeyCreate      Action = "key.create"
 	KeyDisable     Action = "key.disable"
 	TokenCreate    Action = "token.create"
@@ -73,14 +77,63 @@ type AuditEntry struct {
 	ActorID     ID        // the user, or the operator's token
 	ActorEmail  string
 	Credential  ID
+	Means       Means
 	Action      Action
 	Denied      string // why the actor was refused, "" for what happened
 	AccountID   ID
 	TargetID    ID
+	UserID      ID // whom it concerns beside the actor, "" nobody; whoever writes a user's row knows it
 	Before      string
 	After       string
 	RemoteAddr  string
 	RequestID   string
+}
+
+// Noun and Verb are the two parts of an action: "invite" and "create".
+func (a Action) Noun() string {
+	noun, _, _ := strings.Cut(string(a), ".")
+	return noun
+}
+
+// Verb is what was done to the noun; an action of one word is both.
+func (a Action) Verb() string { return string(a)[strings.IndexByte(string(a), '.')+1:] }
+
+// Shown is how much of its actor an account sees in an audit row.
+type Shown int
+
+// The degrees, from the least.
+const (
+	ShowsKind    Shown = iota // what kind of actor it was
+	ShowsAddress              // and the address, which the account invited
+	ShowsAll
+)
+
+// Shown says how much of its actor the account of the row sees. Users act in it
+// as members, and are shown. Whoever answers an invitation is not one yet: until
+// acceptance the account sees the invited address and nothing else of a person.
+// Somebody who only tried its ids is a user of others. Of the operator's own
+// programs and of the clock there is nothing to see.
+func (e *AuditEntry) Shown() Shown {
+	if e.Actor != ByUser {
+		return ShowsKind
+	}
+	answers := false
+	switch e.Action {
+	case InviteReject, InviteSnooze, InviteAskLink:
+		answers = true
+	case InviteAccept:
+		answers = e.Denied != ""
+	case MemberLeave: // of a row that is not the actor's
+		answers = e.Denied == "not_found"
+	default:
+	}
+	switch {
+	case e.Denied == "account_not_found", e.Denied == "mismatch", e.Denied == "not_found" && answers:
+		return ShowsKind
+	case answers:
+		return ShowsAddress
+	}
+	return ShowsAll
 }
 
 // Entry starts an audit row of what actor does.
@@ -89,6 +142,7 @@ func (a Actor) Entry(operationID string, action Action, accountID, targetID ID) 
 		OperationID: operationID,
 		Actor:       a.Kind,
 		Credential:  a.CredentialID,
+		Means:       a.Means,
 		Action:      action,
 		AccountID:   accountID,
 		TargetID:    targetID,

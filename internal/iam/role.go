@@ -16,15 +16,17 @@ const (
 )
 
 // AreaMembers is the area whose Write allows managing members, AreaAccount the
-// one whose Write allows changing the account's settings.
+// one whose Write allows changing the account's settings, AreaAudit the one whose
+// Read shows its audit log.
 const (
 	AreaMembers = "members"
 	AreaAccount = "organization"
+	AreaAudit   = "audit_logs"
 )
 
 // Permissions say what is allowed by area. An area is a name of the product
-// that hither stands beside ("dns", "documents"); only AreaMembers and
-// AreaAccount mean something to hither itself.
+// that hither stands beside ("dns", "documents"); only AreaMembers, AreaAccount
+// and AreaAudit mean something to hither itself.
 type Permissions map[string]Access
 
 // Within reports whether everything that p allows is allowed by q too.

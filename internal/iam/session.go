@@ -51,7 +51,7 @@ func (s Session) HoldsAt(now time.Time) bool {
 
 // Actor is the user who uses the session.
 func (s Session) Actor(user User) Actor {
-	return Actor{Kind: ByUser, User: user, CredentialID: s.ID, SessionProved: s.ProvedOn, Factor: s.Factor}
+	return Actor{Kind: ByUser, User: user, CredentialID: s.ID, Means: MeansSession, SessionProved: s.ProvedOn, Factor: s.Factor}
 }
 
 // SessionPrincipal is a session and its user.
@@ -90,7 +90,7 @@ type Visitor struct {
 
 // Actor is the visitor as long as nobody knows who it is: it has no rights.
 func (v Visitor) Actor() Actor {
-	return Actor{Kind: ByVisitor, RemoteAddr: v.RemoteAddr, RequestID: v.RequestID}
+	return Actor{Kind: ByVisitor, Means: MeansLink, RemoteAddr: v.RemoteAddr, RequestID: v.RequestID}
 }
 
 // maxAgent bounds what is kept of what a browser calls itself, in bytes.

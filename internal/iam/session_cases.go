@@ -222,7 +222,7 @@ func (s *Service) EndOtherSessions(ctx context.Context, actor Actor) error {
 
 // by says that the user did it, who was unknown when the entry was begun.
 func (e *AuditEntry) by(user User) {
-	e.Actor, e.ActorID, e.ActorEmail = ByUser, user.ID, user.Email
+	e.Actor, e.ActorID, e.ActorEmail, e.Means = ByUser, user.ID, user.Email, MeansLink
 }
 
 func sessionSnapshot(session Session) string {

@@ -87,6 +87,19 @@ type Store interface {
 	FirstEnded(ctx context.Context) (time.Time, error)
 	// Suppressions lists who wants no more invitations, by mailbox.
 	Suppressions(ctx context.Context, page PageRequest) ([]Suppression, error)
+	// AuditLog lists rows of a log by time, each with what its reader may see.
+	AuditLog(ctx context.Context, query AuditQuery) ([]AuditEntry, error)
+	// AuditRows lists audit rows of all accounts behind a number, by number.
+	AuditRows(ctx context.Context, after int64, limit int) ([]AuditEntry, error)
+	// Ended lists the accounts of rows that ended by a moment, the limit oldest ones.
+	Ended(ctx context.Context, by time.Time, limit int) ([]ID, error)
+	// Unplaced reports whether committed rows wait for a position in the event stream.
+	Unplaced(ctx context.Context) (bool, error)
+	// Events lists an account's placed rows after a position, in that order, as the
+	// account may see them; Seq is the position. LastEvent is the highest position of
+	// all accounts.
+	Events(ctx context.Context, accountID ID, after int64, limit int) ([]AuditEntry, error)
+	LastEvent(ctx context.Context) (int64, error)
 	// Audit lists an account's audit rows after a position, oldest first; those
 	// of no account where accountID is "".
 	Audit(ctx context.Context, accountID ID, after int64, limit int) ([]AuditEntry, error)
@@ -136,6 +149,15 @@ type Tx interface {
 	// UpdateUser changes a user and, where its name changed, the sort keys of
 	// its memberships.
 	UpdateUser(user User, entry AuditEntry) error
+	// EraseFacts are UserFacts for who ends every row of the user's. CloseUser ends
+	// them, pending ones of its address too, each with an audit row of its own, and its
+	// credentials; it tells how many rows there were.
+	EraseFacts(userID ID) (UserFacts, error)
+	CloseUser(user User, entry AuditEntry) (int, error)
+	// EraseUser takes a person out of everything but the audit log, RewriteAudit keeps
+	// what became of audit rows without it. Neither has an audit row: CloseUser had.
+	EraseUser(erasure Erasure) error
+	RewriteAudit(entries []AuditEntry) error
 	InsertAccount(account Account, entry AuditEntry) error
 	UpdateAccount(account Account, entry AuditEntry) error
 	// Look is how an account looks, UpdateLook changes it.
@@ -227,6 +249,18 @@ type Tx interface {
 	Unsuppress(suppression Suppression, entry AuditEntry) error
 	// Record writes an audit row of its own, for what was refused.
 	Record(entry AuditEntry) error
+
+	// PlaceEvents gives committed rows their positions, limit of them at most, and tells
+	// how many. One transaction does at a time, and positions become visible in their
+	// order: whoever read up to one has missed none before it.
+	PlaceEvents(limit int) (int, error)
+
+	// DropAudit drops audit rows from before a moment: those among the limit oldest
+	// ones. It tells how many.
+	DropAudit(before time.Time, limit int) (int, error)
+	// DropEnded drops rows of an account that ended by a moment: those among the limit
+	// oldest ones of all accounts. It tells how many.
+	DropEnded(accountID ID, by time.Time, limit int) (int, error)
 
 	// Outcome reads what was kept under the record of an idempotency key;
 	// ErrNoRow from IdempotencyLife after that on, as if it had never been.

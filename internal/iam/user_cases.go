@@ -176,6 +176,9 @@ func (s *Service) ReactivateUser(ctx context.Context, actor Actor, id ID) error 
 		if err != nil || !facts.User.Suspended {
 			return struct{}{}, missing(err, notFound("user"))
 		}
+		if facts.User.Erased() {
+			return struct{}{}, invalid("", "this user was erased, and nothing of it is left to come back")
+		}
 		if err := setSuspended(tx, facts.User, false, *entry); err != nil {
 			return struct{}{}, err
 		}

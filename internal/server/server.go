@@ -50,6 +50,7 @@ type Server struct {
 	Options
 
 	draining atomic.Bool
+	stopping chan struct{} // closed when who waits for something shall not any more
 }
 
 // New returns a Server of the API, and of the pages where there are some, that
@@ -61,7 +62,7 @@ func New(o Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	return &Server{Options: o}, nil
+	return &Server{Options: o, stopping: make(chan struct{})}, nil
 }
 
 // Run serves on public, and metrics on a listener of their own (nil: none),
@@ -115,6 +116,7 @@ func serve(server *http.Server, listener net.Listener) error {
 func (s *Server) drain(requests context.Context, front *http.Server) error {
 	s.draining.Store(true)
 	time.Sleep(s.DrainDelay)
+	close(s.stopping) // who waits for events is answered, and comes back to another node
 	ctx, cancel := context.WithTimeout(requests, s.ShutdownTimeout)
 	defer cancel()
 	if err := front.Shutdown(ctx); err != nil {

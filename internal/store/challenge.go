@@ -79,6 +79,7 @@ func (t *tx) InsertChallenge(c iam.Challenge, entry iam.AuditEntry) error {
 	if err := t.purge("challenges"); err != nil {
 		return err
 	}
+	entry.UserID = c.UserID
 	return t.Record(entry)
 }
 

@@ -126,12 +126,13 @@ func (t *tx) InsertKey(key iam.Key, entry iam.AuditEntry) error {
 	if err != nil {
 		return fmt.Errorf("insert key: %w", err)
 	}
+	entry.UserID = key.UserID
 	return t.Record(entry)
 }
 
 // DisableKey implements iam.Tx.
 func (t *tx) DisableKey(id iam.ID, entry iam.AuditEntry) error {
-	return t.endCredential(`UPDATE user_keys SET disabled = 1 WHERE id = $1`, []any{string(id)}, entry)
+	return t.endOwned(`user_keys`, id, entry, `UPDATE user_keys SET disabled = 1 WHERE id = $1`, string(id))
 }
 
 // InsertToken implements iam.Tx.
@@ -143,23 +144,26 @@ func (t *tx) InsertToken(token iam.Token, entry iam.AuditEntry) error {
 	if err != nil {
 		return fmt.Errorf("insert token: %w", err)
 	}
+	entry.UserID = token.UserID
 	return t.Record(entry)
 }
 
 // RevokeToken implements iam.Tx.
 func (t *tx) RevokeToken(id iam.ID, entry iam.AuditEntry) error {
-	return t.endCredential(`UPDATE tokens SET disabled = 1 WHERE id = $1`, []any{string(id)}, entry)
+	return t.endOwned(`tokens`, id, entry, `UPDATE tokens SET disabled = 1 WHERE id = $1`, string(id))
 }
 
 // EndKeyOf implements iam.Tx. That it was not ended yet is asked by the statement
 // itself, so that of any number of rotations of one key one wins.
 func (t *tx) EndKeyOf(userID, id iam.ID, entry iam.AuditEntry) error {
+	entry.UserID = userID
 	return t.endCredential(`UPDATE user_keys SET disabled = 1 WHERE id = $1 AND user_id = $2 AND disabled = 0`,
 		[]any{string(id), string(userID)}, entry)
 }
 
 // EndTokenOf implements iam.Tx, as EndKeyOf does.
 func (t *tx) EndTokenOf(userID, id iam.ID, entry iam.AuditEntry) error {
+	entry.UserID = userID
 	if userID == "" {
 		return t.endCredential(`UPDATE tokens SET disabled = 1 WHERE id = $1 AND user_id IS NULL AND disabled = 0`,
 			[]any{string(id)}, entry)
@@ -170,6 +174,7 @@ func (t *tx) EndTokenOf(userID, id iam.ID, entry iam.AuditEntry) error {
 
 // EndCredentials implements iam.Tx.
 func (t *tx) EndCredentials(userID iam.ID, entry iam.AuditEntry) error {
+	entry.UserID = userID
 	ended := int64(0)
 	for _, statement := range []string{
 		`UPDATE user_keys SET disabled = 1 WHERE user_id = $1 AND disabled = 0`,
@@ -185,6 +190,15 @@ func (t *tx) EndCredentials(userID iam.ID, entry iam.AuditEntry) error {
 		return nil
 	}
 	return t.Record(entry)
+}
+
+// endOwned is endCredential where only the credential's row tells whose it is.
+func (t *tx) endOwned(table string, id iam.ID, entry iam.AuditEntry, statement string, args ...any) error {
+	err := one(t, `SELECT k.user_id FROM `+table+` k WHERE k.id = $1`, []any{string(id)}, (*text)(&entry.UserID))
+	if err != nil {
+		return fmt.Errorf("find a credential: %w", err)
+	}
+	return t.endCredential(statement, args, entry)
 }
 
 func (t *tx) endCredential(statement string, args []any, entry iam.AuditEntry) error {

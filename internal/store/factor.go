@@ -89,6 +89,7 @@ func (t *tx) InsertFactor(f iam.Factor, entry iam.AuditEntry) error {
 	if err != nil {
 		return fmt.Errorf("insert factor: %w", err)
 	}
+	entry.UserID = f.UserID
 	return t.Record(entry)
 }
 
@@ -109,6 +110,7 @@ func (t *tx) ConfirmFactor(f iam.Factor, entry iam.AuditEntry) error {
 	if err != nil {
 		return err
 	}
+	entry.UserID = f.UserID
 	return t.Record(entry)
 }
 
@@ -123,6 +125,7 @@ func (t *tx) DropFactors(userID iam.ID, entry iam.AuditEntry) error {
 			return fmt.Errorf("drop factors: %w", err)
 		}
 	}
+	entry.UserID = userID
 	return t.Record(entry)
 }
 
@@ -137,6 +140,7 @@ func (t *tx) KeepRecoveryCodes(userID iam.ID, hashes []string, entry iam.AuditEn
 	if err != nil {
 		return fmt.Errorf("keep recovery codes: %w", err)
 	}
+	entry.UserID = userID
 	return t.Record(entry)
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -138,19 +139,20 @@ func (t *tx) InsertMembership(m iam.Membership, link iam.Link, entry iam.AuditEn
 	}
 	insert := statement{`INSERT INTO memberships (id, account_id, email, user_id, status, roles, super, invited, invited_by,
 			invited_on, expires_on, grantor_kind, grantor_user, grantor_token, first_name, last_name, created_on, answered_on, revision,
-			locale, generation, sent_on, wake_on, asked_on)
+			locale, generation, sent_on, wake_on, asked_on, ended_on)
 		SELECT $1, a.id, $2, $3, $4, $5, CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8,
 			CAST($9 AS BIGINT), CAST($10 AS BIGINT), $11, $12, $13, COALESCE(u.first_name, ''), COALESCE(u.last_name, ''),
 			CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT),
-			$17, CAST($18 AS BIGINT), CAST($19 AS BIGINT), CAST($20 AS BIGINT), CAST($21 AS BIGINT)
-		FROM accounts a LEFT JOIN users u ON u.id = $22 WHERE a.id = $23 AND a.deleted_on = 0`, []any{
+			$17, CAST($18 AS BIGINT), CAST($19 AS BIGINT), CAST($20 AS BIGINT), CAST($21 AS BIGINT), CAST($22 AS BIGINT)
+		FROM accounts a LEFT JOIN users u ON u.id = $23 WHERE a.id = $24 AND a.deleted_on = 0`, []any{
 		string(m.ID), m.Email, reference(m.UserID), string(m.Status), joinIDs(m.Roles), bit(m.SuperAdmin()), bit(m.Invited), m.InvitedBy,
 		toMicros(m.InvitedOn), toMicros(m.ExpiresOn),
 		string(m.Grantor.Kind), grantorOf(m, iam.ByUser), grantorOf(m, iam.ByOperator),
 		toMicros(m.CreatedOn), toMicros(m.AnsweredOn), m.Revision,
-		link.Locale, link.Generation, toMicros(link.SentOn), toMicros(link.WakeOn), toMicros(link.AskedOn),
+		link.Locale, link.Generation, toMicros(link.SentOn), toMicros(link.WakeOn), toMicros(link.AskedOn), t.endedOn(m),
 		namedBy(m), string(m.AccountID),
 	}}
+	entry.UserID = m.UserID
 	if err := t.guarded(iam.ErrNoRow, insert, added(seatOf(m), 1), t.recorded(entry)); err != nil {
 		return fmt.Errorf("insert membership: %w", err)
 	}
@@ -164,6 +166,15 @@ func (t *tx) lockMember(m iam.Membership) error {
 	}
 	_, err := t.shareUser(m.UserID)
 	return err
+}
+
+// endedOn is since when a row that is written now is neither pending nor accepted:
+// what ended is kept from then on as long as it is not touched, 0 for a live row.
+func (t *tx) endedOn(m iam.Membership) int64 {
+	if m.Status == iam.Pending || m.Status == iam.Accepted {
+		return 0
+	}
+	return toMicros(t.now)
 }
 
 // namedBy is the user whose names the account may sort the row by.
@@ -193,18 +204,19 @@ func (t *tx) UpdateMembership(before, after iam.Membership, entry iam.AuditEntry
 			invited_on = $7, expires_on = $8, grantor_kind = $9, grantor_user = $10, grantor_token = $11,
 			first_name = COALESCE((SELECT u.first_name FROM users u WHERE u.id = $12), ''),
 			last_name = COALESCE((SELECT u.last_name FROM users u WHERE u.id = $12), ''),
-			answered_on = $13, revision = revision + 1
-		WHERE id = $14 AND account_id = $15 AND status = $16 AND revision = $17`, []any{
+			answered_on = $13, ended_on = $14, revision = revision + 1
+		WHERE id = $15 AND account_id = $16 AND status = $17 AND revision = $18`, []any{
 		reference(after.UserID), string(after.Status), joinIDs(after.Roles), bit(after.SuperAdmin()), bit(after.Invited), after.InvitedBy,
 		toMicros(after.InvitedOn), toMicros(after.ExpiresOn),
 		string(after.Grantor.Kind), grantorOf(after, iam.ByUser), grantorOf(after, iam.ByOperator),
-		namedBy(after), toMicros(after.AnsweredOn),
+		namedBy(after), toMicros(after.AnsweredOn), t.endedOn(after),
 		string(before.ID), string(before.AccountID), string(before.Status), before.Revision,
 	}}
 	var more []statement
 	if from, to := seatOf(before), seatOf(after); from != to {
 		more = moved(from, to, 1)
 	}
+	entry.UserID = cmp.Or(after.UserID, before.UserID)
 	if err := t.guarded(iam.ErrStale, update, append(more, t.recorded(entry))...); err != nil {
 		return fmt.Errorf("update membership: %w", err)
 	}

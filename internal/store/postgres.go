@@ -76,7 +76,7 @@ func OpenPostgres(ctx context.Context, url string, options Options) (*Store, err
 		readers: newPool(many(postgresReaders, func() connection { return newPostgresSession(reading) })), now: options.Now,
 		closeLast: func() error { return nil },
 		// A reader's statements see one moment: READ COMMITTED would give each its own.
-		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`, cutBranches: true,
+		beginRead: `BEGIN READ ONLY, ISOLATION LEVEL REPEATABLE READ`, cutBranches: true, placesEvents: true,
 		queued: make(chan struct{}, 1),
 	}
 	s.points = newPoints(s) //nolint:contextcheck // who looks up is on its own

@@ -79,7 +79,7 @@ func (t *tx) endRows(entry iam.AuditEntry, becomes iam.Status, condition func(b 
 	}
 	var b builder
 	b.add(`UPDATE memberships AS m SET status = `, b.arg(string(becomes)), `, first_name = '', last_name = '',
-		revision = revision + 1 WHERE `)
+		ended_on = CAST(`, b.arg(toMicros(t.now)), ` AS BIGINT), revision = revision + 1 WHERE `)
 	condition(&b)
 	n, err := t.exec(b.String(), b.args...)
 	if err != nil {

@@ -66,6 +66,8 @@ type Store struct {
 	// cutBranches has each branch of an account's list sorted and cut by itself,
 	// for an engine that needs it to walk an index: see list.go.
 	cutBranches bool
+	// placesEvents gives events their positions once they are committed: see events.go.
+	placesEvents bool
 	// points look single rows up together, for an engine behind a network; nil
 	// where each is looked up by itself.
 	points *points

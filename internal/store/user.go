@@ -126,6 +126,7 @@ func (t *tx) InsertUser(u iam.User, entry iam.AuditEntry) error {
 	if err := t.addTotal("users"); err != nil {
 		return err
 	}
+	entry.UserID = u.ID
 	return t.Record(entry)
 }
 
@@ -160,5 +161,6 @@ func (t *tx) UpdateUser(u iam.User, entry iam.AuditEntry) error {
 			return fmt.Errorf("move memberships to another address: %w", err)
 		}
 	}
+	entry.UserID = u.ID
 	return t.Record(entry)
 }

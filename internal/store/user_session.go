@@ -87,6 +87,7 @@ func (t *tx) InsertSession(n iam.Session, entry iam.AuditEntry) error {
 	if err := t.purge("sessions"); err != nil {
 		return err
 	}
+	entry.UserID = n.UserID
 	return t.Record(entry)
 }
 
@@ -102,12 +103,13 @@ func (t *tx) SeeSession(id iam.ID) error {
 
 // EndSession implements iam.Tx.
 func (t *tx) EndSession(id iam.ID, entry iam.AuditEntry) error {
-	return t.endCredential(`UPDATE sessions SET ended_on = $1 WHERE id = $2 AND ended_on = 0`,
-		[]any{toMicros(t.now), string(id)}, entry)
+	return t.endOwned(`sessions`, id, entry, `UPDATE sessions SET ended_on = $1 WHERE id = $2 AND ended_on = 0`,
+		toMicros(t.now), string(id))
 }
 
 // EndSessions implements iam.Tx.
 func (t *tx) EndSessions(userID, keep iam.ID, entry iam.AuditEntry) error {
+	entry.UserID = userID
 	err := t.endCredential(`UPDATE sessions SET ended_on = $1 WHERE user_id = $2 AND ended_on = 0 AND id <> $3`,
 		[]any{toMicros(t.now), string(userID), string(keep)}, entry)
 	if errors.Is(err, iam.ErrNoRow) {

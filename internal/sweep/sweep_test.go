@@ -134,3 +134,34 @@ func (l *lines) Handle(_ context.Context, record slog.Record) error {
 	*l = append(*l, line)
 	return nil
 }
+
+// A trimmer goes on soon while there is more, and looks again in an hour, whatever
+// became of it.
+func TestWhenATrimmerTrims(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Minute)
+		defer cancel()
+		trimmer := sweep.Trimmer{
+			Trim: func(context.Context) (iam.Trimmed, error) {
+				at = append(at, time.Since(start))
+				switch len(at) {
+				case 1, 2:
+					return iam.Trimmed{Audit: 500, More: true}, nil
+				case 4:
+					return iam.Trimmed{More: true}, errors.New("the database is away")
+				}
+				return iam.Trimmed{Ended: 1}, nil
+			},
+			Logger: slog.New(slog.DiscardHandler),
+		}
+		trimmer.Run(ctx)
+		const pause = 200 * time.Millisecond
+		want := []time.Duration{0, pause, 2 * pause, time.Hour + 2*pause, 2*time.Hour + 2*pause}
+		if !slices.Equal(at, want) {
+			t.Errorf("it trimmed at %v, want %v", at, want)
+		}
+	})
+}

@@ -56,6 +56,7 @@ var (
 	readMembers = anyMember.but(verdicts{minimal: 9109})
 	// editMembers: the operator flag of a user does not lift its role ceiling.
 	editMembers = readMembers.but(verdicts{reader: 9109, admin: 9109, operatorUser: 9109})
+	readAudit   = anyMember.but(verdicts{minimal: 9109, managing: 9109})
 	editAccount = anyMember.but(verdicts{minimal: 9109, reader: 9109, managing: 9109})
 	endAccount  = editAccount.but(verdicts{admin: 9109})
 
@@ -77,6 +78,8 @@ var allowed = map[string]verdicts{
 	"GET /user/keys":          anyUser,
 
 	"POST /user/keys/{key_id}/rotate": onlyGuest.but(verdicts{guest: 1003}), // asked for with nobody's
+
+	"GET /user/audit_logs": anyUser,
 
 	"GET /user/invites":               anyUser,
 	"GET /user/invites/{invite_id}":   onlyGuest,
@@ -101,6 +104,9 @@ var allowed = map[string]verdicts{
 	"PUT /accounts/{account_id}/members/{member_id}":         editMembers,
 	"DELETE /accounts/{account_id}/members/{member_id}":      editMembers,
 	"POST /accounts/{account_id}/members/{member_id}/resend": editMembers,
+	"GET /accounts/{account_id}/audit_logs":                  readAudit,
+	"GET /accounts/{account_id}/logs/audit":                  readAudit,
+	"GET /accounts/{account_id}/events":                      readAudit,
 	"GET /accounts/{account_id}/roles":                       anyMember,
 	"GET /accounts/{account_id}/roles/{role_id}":             anyMember,
 
@@ -117,6 +123,7 @@ var allowed = map[string]verdicts{
 	"POST /organizations/{organization_id}/invites/{invite_id}/confirm": editMembers,
 	"POST /organizations/{organization_id}/invites/{invite_id}/link":    editMembers,
 	"GET /organizations/{organization_id}/roles":                        anyMember,
+	"GET /organizations/{organization_id}/audit_logs":                   readAudit,
 }
 
 // who lists them, from the one who may least.

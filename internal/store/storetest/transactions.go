@@ -13,6 +13,7 @@ var auditTests = map[string]func(f *fixture){
 	"AuditRowComesBackAsItWas": func(f *fixture) {
 		want := iam.AuditEntry{
 			OperationID: f.ids.New(), Actor: iam.ByUser, ActorID: f.id(), ActorEmail: "a@example.com", Credential: f.id(),
+			Means: iam.MeansToken, UserID: f.id(),
 			Action: iam.InviteAccept, Denied: "forbidden", AccountID: f.id(), TargetID: f.id(),
 			Before: `{"a":1}`, After: `{"a":"ü"}`, RemoteAddr: "192.0.2.1", RequestID: "r",
 		}

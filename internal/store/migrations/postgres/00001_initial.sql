@@ -135,6 +135,7 @@ CREATE TABLE memberships (
     sent_on       BIGINT NOT NULL DEFAULT 0, -- when its newest link was made
     wake_on       BIGINT NOT NULL DEFAULT 0, -- when the clock next has to do with a pending row
     asked_on      BIGINT NOT NULL DEFAULT 0, -- when the holder of a dead link asked for another
+    ended_on      BIGINT NOT NULL DEFAULT 0, -- since when it is neither pending nor accepted
     -- Who answered is known of the states that an answer leads to, and of no
     -- other; but who holds a mailed link may reject without being a user.
     CHECK (CASE WHEN user_id IS NULL
@@ -167,6 +168,7 @@ CREATE INDEX memberships_by_last_name ON memberships (account_id, last_name, id)
 -- What is due, and who keeps an account governed.
 CREATE INDEX memberships_due ON memberships (account_id, expires_on) WHERE status = 'pending' AND expires_on > 0;
 CREATE INDEX memberships_wake ON memberships (wake_on) WHERE status = 'pending' AND wake_on > 0;
+CREATE INDEX memberships_ended ON memberships (ended_on) WHERE ended_on > 0;
 CREATE INDEX memberships_asked ON memberships (account_id, asked_on) WHERE asked_on > 0;
 CREATE INDEX memberships_super ON memberships (account_id) WHERE super = 1 AND status = 'accepted';
 
@@ -180,7 +182,9 @@ CREATE TABLE counts (
 );
 
 -- The audit log holds what happened, also to rows that are gone, and who was
--- refused: it refers to other tables by value.
+-- refused: it refers to other tables by value. seq is given before a row is
+-- committed, and a row with a higher one may be seen first. position is given
+-- after, by one transaction at a time: it is the order of the event stream.
 CREATE TABLE audit (
     seq          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     operation_id TEXT COLLATE "C" NOT NULL UNIQUE CHECK (operation_id <> ''),
@@ -196,9 +200,29 @@ CREATE TABLE audit (
     state_before TEXT COLLATE "C" NOT NULL,
     state_after  TEXT COLLATE "C" NOT NULL,
     remote_addr  TEXT COLLATE "C" NOT NULL,
-    request_id   TEXT COLLATE "C" NOT NULL
+    request_id   TEXT COLLATE "C" NOT NULL,
+    means        TEXT COLLATE "C" NOT NULL DEFAULT '', -- how the actor proved who it is
+    user_id      TEXT COLLATE "C" NOT NULL DEFAULT '', -- whom it concerns beside its actor
+    shown        SMALLINT NOT NULL DEFAULT 0, -- how much of its actor the account sees: nothing, the address, all
+    position     BIGINT -- NULL: not given yet
 );
-CREATE INDEX audit_account ON audit (account_id, seq);
+
+-- The log of an account, of what a user did, and of what was done to it, each in
+-- the order of time.
+CREATE INDEX audit_account ON audit (account_id, at, seq);
+CREATE INDEX audit_actor ON audit (actor_id, at, seq) WHERE actor = 'user';
+CREATE INDEX audit_user ON audit (user_id, at, seq) WHERE user_id <> '';
+
+-- An account's events in the order of their positions, and what waits for one.
+CREATE INDEX audit_events ON audit (account_id, position) WHERE position IS NOT NULL;
+CREATE INDEX audit_unplaced ON audit (seq) WHERE position IS NULL;
+
+-- The last position that was given. Who gives positions holds this row.
+CREATE TABLE event_position (
+    id       SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    position BIGINT NOT NULL
+);
+INSERT INTO event_position (id, position) VALUES (1, 0);
 
 -- What requests with an idempotency key led to, for a day. id is the SHA-256
 -- of principal, operation and key; request that of what was asked.

@@ -135,6 +135,7 @@ CREATE TABLE memberships (
     sent_on       INTEGER NOT NULL DEFAULT 0, -- when its newest link was made
     wake_on       INTEGER NOT NULL DEFAULT 0, -- when the clock next has to do with a pending row
     asked_on      INTEGER NOT NULL DEFAULT 0, -- when the holder of a dead link asked for another
+    ended_on      INTEGER NOT NULL DEFAULT 0, -- since when it is neither pending nor accepted
     -- Who answered is known of the states that an answer leads to, and of no
     -- other; but who holds a mailed link may reject without being a user. (For a
     -- longer IN SQLite would build a table at every insert.)
@@ -169,6 +170,7 @@ CREATE INDEX memberships_by_last_name ON memberships (account_id, last_name, id)
 -- What is due, and who keeps an account governed.
 CREATE INDEX memberships_due ON memberships (account_id, expires_on) WHERE status = 'pending' AND expires_on > 0;
 CREATE INDEX memberships_wake ON memberships (wake_on) WHERE status = 'pending' AND wake_on > 0;
+CREATE INDEX memberships_ended ON memberships (ended_on) WHERE ended_on > 0;
 CREATE INDEX memberships_asked ON memberships (account_id, asked_on) WHERE asked_on > 0;
 CREATE INDEX memberships_super ON memberships (account_id) WHERE super = 1 AND status = 'accepted';
 
@@ -182,7 +184,8 @@ CREATE TABLE counts (
 ) STRICT, WITHOUT ROWID;
 
 -- The audit log holds what happened, also to rows that are gone, and who was
--- refused: it refers to other tables by value.
+-- refused: it refers to other tables by value. Transactions commit one after the
+-- other here, so seq is the order in which rows become visible, too.
 CREATE TABLE audit (
     seq          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     operation_id TEXT    NOT NULL UNIQUE CHECK (operation_id <> ''),
@@ -198,9 +201,20 @@ CREATE TABLE audit (
     state_before TEXT    NOT NULL,
     state_after  TEXT    NOT NULL,
     remote_addr  TEXT    NOT NULL,
-    request_id   TEXT    NOT NULL
+    request_id   TEXT    NOT NULL,
+    means        TEXT    NOT NULL DEFAULT '', -- how the actor proved who it is
+    user_id      TEXT    NOT NULL DEFAULT '', -- whom it concerns beside its actor
+    shown        INTEGER NOT NULL DEFAULT 0 -- how much of its actor the account sees: nothing, the address, all
 ) STRICT;
-CREATE INDEX audit_account ON audit (account_id, seq);
+
+-- The log of an account, of what a user did, and of what was done to it, each in
+-- the order of time.
+CREATE INDEX audit_account ON audit (account_id, at, seq);
+CREATE INDEX audit_actor ON audit (actor_id, at, seq) WHERE actor = 'user';
+CREATE INDEX audit_user ON audit (user_id, at, seq) WHERE user_id <> '';
+
+-- An account's events in the order of their positions.
+CREATE INDEX audit_events ON audit (account_id, seq);
 
 -- What requests with an idempotency key led to, for a day. id is the SHA-256
 -- of principal, operation and key; request that of what was asked. Outcomes are

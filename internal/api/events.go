@@ -1,0 +1,229 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"hither/internal/iam"
+)
+
+const (
+	// maxEventWait is how long a client may wait for the next event, in seconds: less
+	// than the server works on a request.
+	maxEventWait = 15
+	// eventTick is how often who waits looks: a row is found by it whichever process
+	// wrote it. Nothing is held in between.
+	eventTick = 500 * time.Millisecond
+	// eventHeartbeat is how often a stream without events shows that it is there, and
+	// learns whether its client is, and whether that may still read.
+	eventHeartbeat = 15 * time.Second
+	// eventPatience is how long a client may take for what it is sent.
+	eventPatience = 10 * time.Second
+	// maxEventWaiters bounds who waits in one process.
+	maxEventWaiters = 256
+	// streamChunk is how many events a stream sends at once.
+	streamChunk = 100
+)
+
+// event is an audit row in the order of the stream.
+type event struct {
+	auditLog
+
+	Cursor string `json:"cursor"` // where to go on behind it
+}
+
+func eventOf(e iam.AuditEntry) event { return event{auditLogOf(e, e.AccountID), eventCursor(e.Seq)} }
+
+func eventCursor(position int64) string { return strconv.FormatInt(position, 36) }
+
+// latest is the cursor of who wants only what is to come.
+const latest = "latest"
+
+// eventCursor reads a cursor; now says that it is latest.
+func (q *query) eventCursor(name, text string) (position int64, now bool) {
+	if text == "" || text == latest {
+		return 0, text == latest
+	}
+	position, err := strconv.ParseInt(text, 36, 64)
+	if err != nil || position < 0 || len(text) > 13 {
+		q.refuse(name, "is none that an answer gave; leave it out to begin with the oldest event")
+	}
+	return position, false
+}
+
+// eventReader is somebody who reads an account's events.
+type eventReader struct {
+	*exchange
+
+	account iam.ID
+	after   int64
+	limit   int
+}
+
+// next reads what follows, and moves on.
+func (r *eventReader) next(ctx context.Context) ([]event, error) {
+	entries, err := r.Service.Events(ctx, r.actor, r.account, r.after, r.limit)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	r.after = entries[len(entries)-1].Seq
+	return each(entries, eventOf), nil
+}
+
+func listEvents(x *exchange) (answer, error) {
+	params := x.query()
+	stream := strings.Contains(x.r.Header.Get("Accept"), "text/event-stream")
+	from, _ := params.one("after")
+	if last := x.r.Header.Get("Last-Event-ID"); stream && last != "" {
+		from = last // a browser that comes back
+	}
+	reader := &eventReader{exchange: x, account: x.id("account_id")}
+	var now bool
+	reader.after, now = params.eventCursor("after", from)
+	reader.limit = params.number("limit", defaultAuditPage, minAuditPage, iam.MaxAuditPage, false)
+	wait := time.Duration(params.number("wait", 0, 0, maxEventWait, false)) * time.Second
+	if params.err != nil {
+		return answer{}, params.err
+	}
+	// Rights first, while a refusal is an answer like any other.
+	last, err := x.Service.LastEvent(x.r.Context(), x.actor, reader.account)
+	if err != nil {
+		return answer{}, err
+	}
+	if now {
+		reader.after = last
+	}
+	if stream {
+		reader.limit = streamChunk
+		return answer{later: func() (answer, error) { return answer{}, reader.stream() }}, nil
+	}
+	return answer{later: func() (answer, error) { return reader.poll(wait) }}, nil
+}
+
+// poll answers with what there is, or with the first that comes while it waits.
+func (r *eventReader) poll(wait time.Duration) (answer, error) {
+	deadline := time.Now().Add(wait)
+	events, err := r.next(r.r.Context())
+	if err == nil && len(events) == 0 && wait > 0 && r.waiters.enter() {
+		defer r.waiters.leave()
+		for err == nil && len(events) == 0 && r.sleep(r.r.Context(), min(eventTick, time.Until(deadline))) && time.Now().Before(deadline) {
+			events, err = r.next(r.r.Context())
+		}
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	if events == nil {
+		events = []event{}
+	}
+	cursor := eventCursor(r.after)
+	return answer{result: events, page: &logPageInfo{Count: strconv.Itoa(len(events)), Cursor: cursor, Cursors: logCursors{cursor}}}, nil
+}
+
+// sleep waits; false means that it is over: the server stops, or nobody waits any
+// more.
+func (x *exchange) sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-x.trace.Stopping:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// errTooManyStreams is for who comes when the process has enough of them.
+func errTooManyStreams() error {
+	return &iam.Error{Kind: iam.Unavailable, Message: "too many clients wait for events here; ask with after instead, or come back later"}
+}
+
+// stream sends events as they come, in the form of browsers, until the client goes,
+// the server stops, or whoever asked may no longer read.
+func (r *eventReader) stream() error {
+	if !r.waiters.enter() {
+		return errTooManyStreams()
+	}
+	defer r.waiters.leave()
+	// The time of a request is over long before a stream is; what bounds it is how
+	// long the client takes for each event.
+	gone := r.r.Context()
+	ctx := context.WithoutCancel(gone)
+	r.r = r.r.WithContext(ctx)
+	control := http.NewResponseController(r.w)
+	_ = control.SetReadDeadline(time.Time{}) // a test's writer has none
+	header := r.headers("text/event-stream; charset=utf-8")
+	header.Set("X-Accel-Buffering", "no")
+	r.trace.Status = http.StatusOK
+	r.w.WriteHeader(http.StatusOK)
+	if r.r.Method == http.MethodHead {
+		return nil
+	}
+	var buffer bytes.Buffer
+	buffer.WriteString(": events follow\n\n")
+	for silent := time.Now(); ; {
+		if buffer.Len() > 0 {
+			_ = control.SetWriteDeadline(time.Now().Add(eventPatience))
+			if _, err := r.w.Write(buffer.Bytes()); err != nil {
+				return nil // the client went
+			}
+			_ = control.Flush()
+			silent = time.Now()
+			buffer.Reset()
+		} else if !r.sleep(ctx, eventTick) {
+			return nil
+		}
+		events, err := r.next(ctx)
+		if err != nil {
+			return r.endStream(err)
+		}
+		beat := time.Since(silent) >= eventHeartbeat
+		if len(events) == 0 && !beat {
+			continue
+		}
+		// Who was let in is asked again before anything is told.
+		if _, err := r.Auth.Authenticate(r.r); err != nil {
+			return r.endStream(err)
+		}
+		if len(events) == 0 {
+			buffer.WriteString(": nothing yet\n\n")
+		}
+		for _, e := range events {
+			_, _ = fmt.Fprintf(&buffer, "id: %s\nevent: %s\ndata: ", e.Cursor, e.Action.Type)
+			if err := writeReflected(&buffer, e); err != nil {
+				return r.endStream(err)
+			}
+			buffer.WriteString("\n\n")
+		}
+	}
+}
+
+// endStream notes why a stream ended; there is no other way to tell any more.
+func (r *eventReader) endStream(err error) error {
+	if refusal := iam.KindOf(err); refusal == iam.Internal || refusal == iam.Unavailable {
+		r.trace.Cause = err
+	}
+	return nil
+}
+
+// waiters counts who waits for events.
+type waiters struct{ seats chan struct{} }
+
+func newWaiters() waiters { return waiters{make(chan struct{}, maxEventWaiters)} }
+
+func (w waiters) enter() bool {
+	select {
+	case w.seats <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w waiters) leave() { <-w.seats }
