@@ -116,6 +116,13 @@ func TestShowingALink(t *testing.T) {
 	// Whoever may not manage, or sees no account, gets none.
 	_, _, err = l.shows(t, iam.Actor{Kind: iam.ByUser, User: l.guest}, row, iam.IdempotencyKey{})
 	wantKind(t, err, iam.AccountNotFound)
+	// Nor whoever finds a browser unattended: it takes a fresh sign-in.
+	stale := l.founder
+	stale.SessionProved = l.now().Add(-iam.FreshFor)
+	_, _, err = l.shows(t, stale, row, iam.IdempotencyKey{})
+	wantKind(t, err, iam.SignInAgain)
+	_, err = l.ConfirmInvitation(t.Context(), stale, l.account, row, iam.IdempotencyKey{})
+	wantKind(t, err, iam.SignInAgain)
 	_, _, err = l.ShowLink(t.Context(), l.founder, l.account, row, iam.IdempotencyKey{}, nil)
 	wantKind(t, err, iam.Invalid)
 	if page := l.page(t, row); page.Link.Generation != 2 {
