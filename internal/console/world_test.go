@@ -175,7 +175,7 @@ func (w *world) FactorSeed(context.Context, iam.Actor) ([]byte, error) {
 }
 
 func (w *world) ConfirmFactor(context.Context, iam.Actor, string) (iam.ConfirmedFactor, error) {
-	whole := iam.SignedIn{Secret: "another", Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}
+	whole := iam.SignedIn{Secret: "another", User: iam.User{ID: aUser}, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}
 	return iam.ConfirmedFactor{SignedIn: whole, Codes: someCodes()}, w.call("confirm factor")
 }
 
@@ -184,7 +184,7 @@ func (w *world) ShowFactor(_ context.Context, _ iam.Actor, shown iam.ShownFactor
 	if shown.Recovery {
 		name = "show recovery code"
 	}
-	return iam.SignedIn{Secret: "another", Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}, w.call(name)
+	return iam.SignedIn{Secret: "another", User: iam.User{ID: aUser}, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}, w.call(name)
 }
 
 func (w *world) RemoveFactor(_ context.Context, _ iam.Actor, shown iam.ShownFactor) error {
