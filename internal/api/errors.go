@@ -103,7 +103,7 @@ func statusAndCode(kind iam.Kind) (status, code int) {
 		return http.StatusBadRequest, 1202
 	case iam.WrongAddress:
 		return http.StatusForbidden, 1206
-	case iam.SignInFirst, iam.SignInAgain, iam.ProofRefused, iam.FactorFirst:
+	case iam.SignInFirst, iam.SignInAgain, iam.ProofRefused, iam.FactorFirst, iam.IdentityUnlinked:
 		return http.StatusForbidden, 9109
 	case iam.TooManyAttempts:
 		return http.StatusTooManyRequests, codeTooMany
@@ -135,7 +135,7 @@ func kindFailure(refusal *iam.Error, path string) *failure {
 		f.notice.Message = "There is no such object, or it is not yours"
 	case iam.BudgetSpent, iam.TooManyAttempts:
 		f.retryAfter, f.noRetry = int((refusal.RetryAfter+time.Second-1)/time.Second), true
-	case iam.Forbidden:
+	case iam.Forbidden, iam.IdentityUnlinked:
 		f.notice.Message = "Unauthorized to access requested resource: " + refusal.Message
 	}
 	return f

@@ -49,6 +49,7 @@ func TestEveryKindHasItsCode(t *testing.T) {
 		"SignInFirst":        {iam.SignInFirst, 403, 9109},
 		"SignInAgain":        {iam.SignInAgain, 403, 9109},
 		"ProofRefused":       {iam.ProofRefused, 403, 9109},
+		"IdentityUnlinked":   {iam.IdentityUnlinked, 403, 9109},
 		"TooManyAttempts":    {iam.TooManyAttempts, 429, 10429},
 		"FactorFirst":        {iam.FactorFirst, 403, 9109},
 	}

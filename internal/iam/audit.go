@@ -45,6 +45,8 @@ const (
 	SignInAsk      Action = "sign_in.ask" // a link and a code were asked for, whether or not there is a user
 	SessionStart   Action = "session.start"
 	SessionEnd     Action = "session.end"
+	IdentityLink   Action = "identity.link" // of a provider, with a user
+	IdentityUnlink Action = "identity.unlink"
 	AddressAsk     Action = "address.ask"
 	AddressChange  Action = "address.change"
 	FactorBegin    Action = "factor.begin" // a second factor is being set up, and asks for nothing yet

@@ -74,11 +74,16 @@ func DecideProof(f ChallengeFacts, purpose ChallengePurpose, proof Proof, secret
 	c := f.Challenge
 	proved := proof.ByLink
 	if !proof.ByLink {
-		browser := HashSecret(proof.Browser)
 		matches := secrets.MatchCode(purpose, proof.ID, proof.Code)
-		proved = subtle.ConstantTimeCompare(c.Browser[:], browser[:]) == 1 && matches && c.Failures < MaxChallengeFailures
+		proved = sameSecret(c.Browser, proof.Browser) && matches && c.Failures < MaxChallengeFailures
 	}
 	return proved && c.Purpose == purpose && c.UsedOn.IsZero() && now.Before(c.ExpiresOn) && f.provable()
+}
+
+// sameSecret compares a secret with the hash that is kept of it.
+func sameSecret(kept [32]byte, shown string) bool {
+	hash := HashSecret(shown)
+	return subtle.ConstantTimeCompare(kept[:], hash[:]) == 1
 }
 
 // provable says that the challenge still has a user whom proving it would help.

@@ -38,6 +38,7 @@ const (
 	SignInFirst                    // the link alone does not do: its user has to sign in
 	SignInAgain                    // the session's sign-in is too long ago for this
 	ProofRefused                   // a code or link that proves a mailbox is wrong, used or too old
+	IdentityUnlinked               // a provider's identity stands for no user yet
 	TooManyAttempts                // too many of them, or too many mails asked for; RetryAfter says how long
 	FactorFirst                    // the session has yet to show its user's second factor
 )

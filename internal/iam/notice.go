@@ -14,6 +14,7 @@ const (
 	FactorAdded      Notice = "factor-added"
 	FactorRemoved    Notice = "factor-removed"
 	RecoveryCodeUsed Notice = "recovery-code-used"
+	SignInLinked     Notice = "sign-in-linked" // with an identity of a provider
 )
 
 // noticeOf is a message to a user about what an operation did. The operation's

@@ -23,7 +23,8 @@ type SignInMethod string
 
 // The methods. A mailbox proves an address, and is no second factor.
 const (
-	ByMailbox SignInMethod = "mailbox" // a mailed link or code
+	ByMailbox  SignInMethod = "mailbox"  // a mailed link or code
+	ByIdentity SignInMethod = "identity" // an identity provider
 )
 
 // Session is a browser that a user signed in with. Its secret is in that
@@ -141,9 +142,13 @@ type SignedIn struct {
 	Secret  string
 }
 
-// start is a session of user that begins now; its id and hash are drawn before.
+// start is a session of user that begins now; its id and hash are drawn before,
+// and its method and factor set where it is not by mail alone.
 func (s SignIn) start(session Session, user User, method SignInMethod, visitor Visitor, now time.Time) Session {
-	session.UserID, session.Method = user.ID, method
+	session.UserID = user.ID
+	if session.Method == "" {
+		session.Method = method
+	}
 	session.ProvedOn, session.SeenOn, session.CreatedOn = now, now, now
 	session.Idle, session.ExpiresOn = s.Idle, now.Add(s.Lifetime)
 	session.RemoteAddr, session.Agent = visitor.RemoteAddr, cleanAgent(visitor.Agent)

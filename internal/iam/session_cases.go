@@ -118,13 +118,23 @@ func (s *Service) settle(
 // SignIn begins a session of the user whose mailbox is proved. An address that was
 // unproven is proven by it.
 func (s *Service) SignIn(ctx context.Context, visitor Visitor, proof Proof) (SignedIn, error) {
+	return s.signInByMail(ctx, visitor, proof, nil)
+}
+
+// signInByMail does so, and links what the asking browser showed of a provider.
+func (s *Service) signInByMail(ctx context.Context, visitor Visitor, proof Proof, shown *Assertion) (SignedIn, error) {
 	if err := s.mails(); err != nil {
 		return SignedIn{}, err
 	}
 	drawn, secret := s.drawSession()
 	entry := visitor.Actor().Entry(s.newID(), SessionStart, "", drawn.ID)
 	replaced := visitor.Actor().Entry(s.newID(), SessionEnd, "", visitor.Session)
+	linking := s.drawLinking(visitor.Actor())
 	done, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (settled[SignedIn], error) {
+		linking, drawn := linking, drawn
+		if err := linking.look(tx, shown); err != nil { // first, since it locks whom it is about
+			return settled[SignedIn]{}, err
+		}
 		facts, refusal, err := s.settle(tx, ForSignIn, proof, visitor, entry)
 		if err != nil || refusal != nil {
 			return settled[SignedIn]{refusal: refusal}, err
@@ -135,6 +145,12 @@ func (s *Service) SignIn(ctx context.Context, visitor Visitor, proof Proof) (Sig
 		user, err := s.proveUser(tx, facts.User, *entry)
 		if err != nil {
 			return settled[SignedIn]{}, err
+		}
+		if shown != nil && facts.linksBy(*shown, proof) {
+			if err := s.linkProved(tx, linking, *shown, user); err != nil {
+				return settled[SignedIn]{}, err
+			}
+			drawn.Method, drawn.Factor = ByIdentity, shown.Factor
 		}
 		session, err := s.begin(tx, drawn, user, visitor, *entry, replaced)
 		return settled[SignedIn]{result: SignedIn{session, user, secret}}, err

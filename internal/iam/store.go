@@ -29,6 +29,10 @@ type Store interface {
 	SessionPrincipal(ctx context.Context, hash [32]byte) (SessionPrincipal, error)
 	// Challenge reads a challenge, whatever became of it.
 	Challenge(ctx context.Context, id ID) (Challenge, error)
+	// IdentityFacts reads who an assertion may stand for.
+	IdentityFacts(ctx context.Context, assertion Assertion, now time.Time) (IdentityFacts, error)
+	// Identities lists a user's identities, oldest first.
+	Identities(ctx context.Context, userID ID) ([]Identity, error)
 	// Sessions lists a user's sessions that were not ended, oldest first.
 	Sessions(ctx context.Context, userID ID) ([]Session, error)
 
@@ -128,6 +132,9 @@ type Tx interface {
 	// LinkAnswerFacts are AnswerFacts by link; userID is "" where nobody is signed in.
 	LinkAnswerFacts(id, userID ID) (LinkAnswerFacts, error)
 	ChallengeFacts(id ID) (ChallengeFacts, error)
+	// IdentityFacts reads who an assertion may stand for. Who has its address stays
+	// as it is, and gets no other identity meanwhile.
+	IdentityFacts(assertion Assertion) (IdentityFacts, error)
 	LinkFacts(id ID) (LinkFacts, error)
 	// WakeFacts are LinkFacts of those of an account's rows, MaxWaking at most, that
 	// the clock has to do with: pending ones, not due, that wake by now. What is
@@ -193,6 +200,10 @@ type Tx interface {
 	// EndSessions ends a user's sessions but for keep ("": all of them). Where
 	// there is none to end there is no audit row.
 	EndSessions(userID, keep ID, entry AuditEntry) error
+	// InsertIdentity links an identity; ErrDuplicate where it is linked already.
+	InsertIdentity(identity Identity, entry AuditEntry) error
+	// DeleteIdentity takes one of a user's away; ErrNoRow where there is none.
+	DeleteIdentity(userID, id ID, entry AuditEntry) error
 	// InsertChallenge adds a challenge. It drops some of those whose time is over.
 	InsertChallenge(challenge Challenge, entry AuditEntry) error
 	// FailChallenge counts a wrong code; UseChallenge settles a challenge that is

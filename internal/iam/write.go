@@ -72,7 +72,7 @@ func denied(err error) string {
 	case SignInAgain:
 		return "sign_in_again"
 	case Internal, Invalid, InviteExpired, AlreadyAnswered, NoSeat, AlreadyMember, AlreadyInvited, KeyReused, Conflict, Unavailable,
-		InviteWithdrawn, LinkReplaced, SignInFirst, ProofRefused, TooManyAttempts, FactorFirst:
+		InviteWithdrawn, LinkReplaced, SignInFirst, ProofRefused, IdentityUnlinked, TooManyAttempts, FactorFirst:
 	}
 	return ""
 }

@@ -179,6 +179,7 @@ func (t *tx) EndCredentials(userID iam.ID, entry iam.AuditEntry) error {
 	for _, statement := range []string{
 		`UPDATE user_keys SET disabled = 1 WHERE user_id = $1 AND disabled = 0`,
 		`UPDATE tokens SET disabled = 1 WHERE user_id = $1 AND disabled = 0`,
+		`DELETE FROM identities WHERE user_id = $1`,
 	} {
 		n, err := t.exec(statement, string(userID))
 		if err != nil {

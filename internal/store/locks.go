@@ -115,6 +115,14 @@ func (t *tx) shareUserOf(email string) error {
 	return t.lockUsers(`u.email = $1 FOR SHARE`, false, email)
 }
 
+// lockUserOf is lockUser by address.
+func (t *tx) lockUserOf(email string) error {
+	if t.locks == nil {
+		return nil
+	}
+	return t.lockUsers(`u.email = $1 FOR NO KEY UPDATE`, true, email)
+}
+
 // lockUser holds a user alone.
 func (t *tx) lockUser(id iam.ID) error {
 	if t.locks == nil || t.locks.users[id] {

@@ -34,7 +34,7 @@ type bare struct {
 // server that mails nothing: else an invitation writes to deliveries and tallies.
 func tables() []string {
 	return []string{
-		"accounts", "audit", "challenges", "counts", "deliveries", "goose_db_version", "idempotency",
+		"accounts", "audit", "challenges", "counts", "deliveries", "goose_db_version", "idempotency", "identities",
 		"instance", "memberships", "roles", "sessions", "suppressions", "tallies", "tokens", "totals",
 		"user_keys", "users",
 	}

@@ -338,3 +338,16 @@ CREATE TABLE recovery_codes (
     used_on BIGINT NOT NULL, -- 0: it works
     PRIMARY KEY (user_id, hash)
 );
+
+-- Users as identity providers know them. A subject is a provider's for good; the
+-- address that goes with it is not.
+CREATE TABLE identities (
+    id         TEXT COLLATE "C" NOT NULL UNIQUE CHECK (length(id) = 32),
+    issuer     TEXT COLLATE "C" NOT NULL CHECK (length(issuer) BETWEEN 1 AND 250),
+    subject    TEXT COLLATE "C" NOT NULL CHECK (length(subject) BETWEEN 1 AND 255),
+    user_id    TEXT COLLATE "C" NOT NULL REFERENCES users (id),
+    reason     TEXT COLLATE "C" NOT NULL, -- why it was linked
+    created_on BIGINT NOT NULL,
+    PRIMARY KEY (issuer, subject)
+);
+CREATE INDEX identities_user ON identities (user_id, id);

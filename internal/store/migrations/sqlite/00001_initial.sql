@@ -331,3 +331,16 @@ CREATE TABLE recovery_codes (
     used_on INTEGER NOT NULL, -- 0: it works
     PRIMARY KEY (user_id, hash)
 ) STRICT, WITHOUT ROWID;
+
+-- Users as identity providers know them. A subject is a provider's for good; the
+-- address that goes with it is not.
+CREATE TABLE identities (
+    id         TEXT    NOT NULL UNIQUE CHECK (length(id) = 32),
+    issuer     TEXT    NOT NULL CHECK (length(issuer) BETWEEN 1 AND 250),
+    subject    TEXT    NOT NULL CHECK (length(subject) BETWEEN 1 AND 255),
+    user_id    TEXT    NOT NULL REFERENCES users (id),
+    reason     TEXT    NOT NULL, -- why it was linked
+    created_on INTEGER NOT NULL,
+    PRIMARY KEY (issuer, subject)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX identities_user ON identities (user_id, id);
