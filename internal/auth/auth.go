@@ -1,6 +1,7 @@
 // Package auth turns the credentials of a request into an iam.Actor: a key
 // pair (X-Auth-Email and X-Auth-Key), a Bearer token, or both of one user; and
-// for pages the secret of a session.
+// for pages the secret of a session. A Bearer token is one of ours or, where the
+// operator trusts an issuer, a JWT.
 //
 // It reads headers and the store's principals and nothing else, never the query
 // string nor, of itself, a cookie, and keeps nothing between requests: what is disabled is refused at
@@ -33,6 +34,9 @@ type Store interface {
 type Authenticator struct {
 	store Store
 	now   func() time.Time
+
+	issuers    Issuers // nil: no JWT is taken
+	identities Identities
 }
 
 // New returns an Authenticator over store. now decides which tokens are past
@@ -45,21 +49,25 @@ func New(store Store, now func() time.Time) *Authenticator {
 // is an *Error; any other error is the store's. The actor's RequestID is the
 // caller's to set.
 func (a *Authenticator) Authenticate(r *http.Request) (iam.Actor, error) {
-	shown, err := read(r.Header)
+	shown, err := a.read(r.Header)
 	if err != nil {
 		return iam.Actor{}, err
 	}
-	actor, err := a.actor(r.Context(), shown)
-	actor.RemoteAddr = host(r.RemoteAddr)
+	from := host(r.RemoteAddr)
+	actor, err := a.actor(r.Context(), shown, from)
+	actor.RemoteAddr = from
 	return actor, err
 }
 
 // Token is the valid Bearer token that the request shows; a request that shows
 // none has an invalid one.
 func (a *Authenticator) Token(r *http.Request) (iam.Token, error) {
-	shown, err := read(r.Header)
+	shown, err := a.read(r.Header)
 	if err != nil {
 		return iam.Token{}, err
+	}
+	if shown.jwt != "" {
+		return iam.Token{}, &Error{Fault: InvalidToken, Reason: "a JWT is no token that was made here"}
 	}
 	if shown.token == "" {
 		return iam.Token{}, &Error{Fault: InvalidToken, Reason: "no token shown"}
@@ -68,32 +76,43 @@ func (a *Authenticator) Token(r *http.Request) (iam.Token, error) {
 	return principal.Token, err
 }
 
-func (a *Authenticator) actor(ctx context.Context, shown credentials) (iam.Actor, error) {
+func (a *Authenticator) actor(ctx context.Context, shown credentials, from string) (iam.Actor, error) {
 	var (
-		pair  iam.KeyPrincipal
-		token iam.TokenPrincipal
-		err   error
+		pair iam.KeyPrincipal
+		err  error
 	)
 	if shown.key != "" {
 		if pair, err = a.pair(ctx, shown.email, shown.key); err != nil {
 			return iam.Actor{}, err
 		}
 	}
-	if shown.token == "" {
+	if !shown.bearer() {
 		return iam.Actor{Kind: iam.ByUser, User: pair.User, CredentialID: pair.Key.ID, Key: true, Means: iam.MeansKey}, nil
 	}
-	if token, err = a.token(ctx, shown.token); err != nil {
-		return iam.Actor{}, err
-	}
 	// The token's rights apply: they are the user's own, or fewer.
-	actor := iam.Actor{Kind: iam.ByUser, User: token.User, CredentialID: token.Token.ID, Means: iam.MeansToken}
-	if token.Token.UserID == "" {
-		actor.Kind, actor.User = iam.ByOperator, iam.User{}
+	actor, err := a.bearer(ctx, shown, from)
+	if err != nil {
+		return iam.Actor{}, err
 	}
 	if shown.key != "" && actor.User.ID != pair.User.ID {
 		return iam.Actor{}, &Error{Fault: Mixed, Reason: "key and token belong to two principals"}
 	}
 	return actor, nil
+}
+
+// bearer says who shows a token, ours or a JWT.
+func (a *Authenticator) bearer(ctx context.Context, shown credentials, from string) (iam.Actor, error) {
+	if shown.jwt != "" {
+		return a.jwt(ctx, shown.jwt, from)
+	}
+	token, err := a.token(ctx, shown.token)
+	if err != nil {
+		return iam.Actor{}, err
+	}
+	if token.Token.UserID == "" {
+		return iam.Actor{Kind: iam.ByOperator, CredentialID: token.Token.ID, Means: iam.MeansToken}, nil
+	}
+	return iam.Actor{Kind: iam.ByUser, User: token.User, CredentialID: token.Token.ID, Means: iam.MeansToken}, nil
 }
 
 // pair looks the key up and holds its user's address against the given one.

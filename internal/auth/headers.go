@@ -15,15 +15,17 @@ const (
 )
 
 // credentials are what the headers hold, each well formed or "". email and key
-// are both there or both "".
+// are both there or both ""; of token and jwt there is one at most.
 type credentials struct {
-	email, key, token string
+	email, key, token, jwt string
 }
+
+func (c credentials) bearer() bool { return c.token != "" || c.jwt != "" }
 
 // read takes the credentials from the headers. Half a pair counts as malformed
 // in its other half, and a header that is there twice is malformed: which one
-// counts is nobody's to guess.
-func read(header http.Header) (credentials, error) {
+// counts is nobody's to guess. What has dots can only be a JWT, where any are taken.
+func (a *Authenticator) read(header http.Header) (credentials, error) {
 	emails, keys, tokens := header.Values(EmailHeader), header.Values(KeyHeader), header.Values(TokenHeader)
 	if len(emails)+len(keys)+len(tokens) == 0 {
 		return credentials{}, &Error{Fault: Missing}
@@ -42,7 +44,13 @@ func read(header http.Header) (credentials, error) {
 		}
 	}
 	if len(tokens) > 0 {
-		if shown.token, ok = bearer(tokens); !ok {
+		text, named := scheme(tokens)
+		switch {
+		case named && iam.WellFormedSecret(text):
+			shown.token = text
+		case named && a.issuers != nil && wellFormedJWT(text):
+			shown.jwt = text
+		default:
 			malformed = append(malformed, TokenHeader)
 		}
 	}
@@ -67,15 +75,12 @@ func secret(values []string) (string, bool) {
 	return values[0], true
 }
 
-// bearer takes the token out of an Authorization header. The name of the
-// scheme matches in any case (RFC 9110).
-func bearer(values []string) (string, bool) {
+// scheme takes what follows the name of the scheme out of an Authorization
+// header. That matches in any case (RFC 9110).
+func scheme(values []string) (string, bool) {
 	if len(values) != 1 {
 		return "", false
 	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", false
-	}
-	return secret([]string{strings.TrimLeft(token, " ")})
+	name, token, _ := strings.Cut(values[0], " ")
+	return strings.TrimLeft(token, " "), strings.EqualFold(name, "Bearer")
 }
