@@ -9,7 +9,7 @@
 // routes.go has every page, headers.go what each answer carries, words/ every
 // text in every language.
 //
-// The package imports iam, auth, seal and the standard library. It must not
+// The package imports iam, auth, oidc, seal and the standard library. It must not
 // import internal/api, internal/store or database/sql.
 package console
 
@@ -42,6 +42,9 @@ type Options struct {
 
 	LogoHosts []string // whose pictures accounts may show as logos, as host or host:port
 	Mailbox   Mailbox  // the demo's; nil: there is none
+
+	Providers  Providers // that people can sign in with; nil: there are none
+	ReturnURLs []string  // where people may go on to, the first one by default
 }
 
 // InvitationLink is where a link to an invitation leads.

@@ -10,13 +10,16 @@ import (
 // that no neighbour below the same domain can set them; a browser takes such
 // names over https alone, so on loopback they are plain.
 const (
-	linkCookie    = "hither-link"    // the link that was opened, for ten minutes
-	stopCookie    = "hither-stop"    // the same, to unsubscribe
-	proofCookie   = "hither-proof"   // a link that signs in, for ten minutes
-	addressCookie = "hither-address" // a link that proves a new address, for ten minutes
-	browserCookie = "hither-browser" // what a mail was asked for with, for ten minutes
-	sessionCookie = "hither-session" // who is signed in
-	knownCookie   = "hither-known"   // who was: nobody else's asking keeps this browser from asking for mails
+	linkCookie     = "hither-link"     // the link that was opened, for ten minutes
+	stopCookie     = "hither-stop"     // the same, to unsubscribe
+	proofCookie    = "hither-proof"    // a link that signs in, for ten minutes
+	addressCookie  = "hither-address"  // a link that proves a new address, for ten minutes
+	browserCookie  = "hither-browser"  // what a mail was asked for with, for ten minutes
+	sessionCookie  = "hither-session"  // who is signed in
+	flowCookie     = "hither-flow"     // a sign-in with a provider that was begun, sealed, for ten minutes
+	identityCookie = "hither-identity" // an identity that waits for the proof of its mailbox, likewise
+	returnCookie   = "hither-return"   // where somebody wants to go on to, for ten minutes
+	knownCookie    = "hither-known"    // who was: nobody else's asking keeps this browser from asking for mails
 
 	shortLife = 10 * time.Minute
 	knownLife = 180 * 24 * time.Hour

@@ -55,6 +55,7 @@ func (x *exchange) answer(ctx context.Context, p *page, handle handler) error {
 	if err := x.identify(ctx); err != nil {
 		return err
 	}
+	x.keepReturn()
 	if p.private && x.actor.Kind != iam.ByUser {
 		x.leadToSignIn(x.r.URL.Path)
 		return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hither/internal/iam"
+	"hither/internal/oidc"
 	"hither/internal/seal"
 )
 
@@ -74,6 +75,15 @@ func exhibits() []exhibit {
 		{"proof", newWorld(), get, "/sign-in/link", "", 200},
 		{"proof-old", newWorld().with(func(w *world) { w.forgotten = true }), get, "/sign-in/link", "", 403},
 		{"proof-wrong", refusing(iam.ProofRefused), post, "/sign-in/link", "", 403},
+		{"sign-in-with", newWorld().with(providers), get, "/sign-in", "", 200},
+		{"open-known-with", newWorld().with(providers).with(func(w *world) { w.linked.Known = true }), get, "/invite", "", 200},
+		{"joined-on", status(iam.Accepted).as(invited).with(func(w *world) { w.linked.UserID = aUser }).with(func(w *world) { w.returns = []string{"https://app.example.com/"} }), get, "/invite", "", 200},
+		{"prove", newWorld(), get, "/sign-in/prove", "IDENTITY", 200},
+		{"provider-lost", newWorld(), get, "/s/acme/callback", "", 403},
+		{"provider-down", newWorld().with(providers).with(func(w *world) { w.provider = &iam.Error{Kind: iam.Unavailable} }), get, "/sign-in/with/acme", "", 503},
+		{"provider-declined", newWorld().with(providers).with(func(w *world) { w.provider = oidc.ErrDeclined }), get, "/s/acme/callback?state=state", "FLOW", 200},
+		{"provider-refused", newWorld().with(providers), get, "/s/acme/callback?state=other", "FLOW", 403},
+		{"provider-suspended", refusing(iam.Forbidden).with(providers), get, "/s/acme/callback?state=state", "FLOW", 403},
 		{"home", owned(newWorld()), get, "/home", "", 200},
 		{"sessions", owned(newWorld()), get, "/sessions", "", 200},
 		{"keys", owned(newWorld()), get, "/keys", "", 200},
@@ -135,6 +145,10 @@ func guardedBy(w *world) {
 	w.factor = iam.FactorState{Since: noon().Add(-50 * time.Hour), CodesLeft: 9}
 }
 
+func providers(w *world) {
+	w.providers = []oidc.Button{{Name: "acme", Title: "Acme"}, {Name: "other", Title: "Other & Sons"}}
+}
+
 func letters(w *world) {
 	w.letters = []Letter{
 		{ID: "2", To: invited, Subject: "Your sign-in link", Text: "Hello", Sent: noon()},
@@ -150,6 +164,10 @@ func (e exhibit) request(s *site) *http.Request {
 	}
 	r := s.request(e.method, path, e.form)
 	switch e.form {
+	case "FLOW":
+		s.sealed(r, flowCookie, leaving{Provider: "acme", Flow: oidc.Flow{State: "state"}, Next: "/invite"})
+	case "IDENTITY":
+		s.sealed(r, identityCookie, arrived{Assertion: iam.Assertion{Subject: "ada", Email: invited}, Next: "/invite"})
 	case "CROSS":
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
 	case "LOCKED":

@@ -12,14 +12,14 @@ import (
 
 // every path with something in its place, and the forms that its page posts.
 func paths(s *site) map[string]*page {
-	filled := strings.NewReplacer("{account_id}", string(anAccount), "{invite_id}", string(anInvite), "{session_id}", string(aSession), "{key_id}", string(aSession), "{letter_id}", "1")
+	filled := strings.NewReplacer("{account_id}", string(anAccount), "{invite_id}", string(anInvite), "{session_id}", string(aSession), "{key_id}", string(aSession), "{letter_id}", "1", "{provider}", "acme")
 	all := map[string]*page{}
 	for _, p := range s.pages() {
 		path := filled.Replace(p.pattern)
 		switch {
 		case strings.HasPrefix(path, "/i/"):
 			path = "/i/" + s.token(seal.MailedInvitation, 1)
-		case strings.HasPrefix(path, "/s/"):
+		case p.pattern == "/s/{token}":
 			path = "/s/" + s.token(seal.SignIn, 0)
 		case strings.HasPrefix(path, "/u/"):
 			path = "/u/" + s.token(seal.Unsubscribe, 0)

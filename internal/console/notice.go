@@ -25,7 +25,8 @@ type notice struct {
 // action is a button, or a link that looks like one.
 type action struct {
 	Label string
-	To    string
+	To    string // a path of ours, or
+	Away  string // the URL of another site
 	Post  bool
 	Quiet bool
 }

@@ -82,6 +82,13 @@ func (c *Console) pages() []*page {
 			&page{pattern: "/demo/mail/unlock", post: (*exchange).unlockMailbox},
 		)
 	}
+	if c.Providers != nil {
+		pages = append(pages,
+			&page{pattern: "/sign-in/with/{provider}", get: (*exchange).leaveForProvider},
+			&page{pattern: "/s/{provider}/callback", get: (*exchange).arriveFromProvider},
+			&page{pattern: "/sign-in/prove", get: (*exchange).showProveMailbox, post: (*exchange).proveMailbox},
+		)
+	}
 	for _, p := range pages {
 		p.Console = c
 	}

@@ -33,6 +33,8 @@ type Service interface {
 	AskSignIn(ctx context.Context, visitor iam.Visitor, email string) (iam.Asked, error)
 	ProofAddress(ctx context.Context, id iam.ID) (string, error)
 	SignIn(ctx context.Context, visitor iam.Visitor, proof iam.Proof) (iam.SignedIn, error)
+	SignInByIdentity(ctx context.Context, visitor iam.Visitor, assertion iam.Assertion) (iam.SignedIn, error)
+	SignInAndLink(ctx context.Context, visitor iam.Visitor, proof iam.Proof, assertion iam.Assertion) (iam.SignedIn, error)
 	Sessions(ctx context.Context, actor iam.Actor) ([]iam.Session, error)
 	EndSession(ctx context.Context, actor iam.Actor, id iam.ID) error
 	EndOtherSessions(ctx context.Context, actor iam.Actor) error

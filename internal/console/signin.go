@@ -13,6 +13,7 @@ type signInView struct {
 	Email string
 	Next  string
 	Wrong string // what was wrong with the last try
+	With  []providerButton
 }
 
 // asking is what the browser holds between asking for a mail and signing in.
@@ -45,6 +46,7 @@ func (x *exchange) showSignIn() error {
 }
 
 func (x *exchange) signInForm(status int, v signInView) {
+	v.With = x.providerButtons(v.Next)
 	x.show(status, signInPage, view{Title: x.say("signin.heading"), Data: v})
 }
 
@@ -104,7 +106,7 @@ func (x *exchange) codeForm(status int, held asking, wrong string) {
 
 func (x *exchange) signInByCode() error {
 	held := x.asking()
-	begun, err := x.Service.SignIn(x.r.Context(), x.visitor(), iam.Proof{ID: held.id, Browser: held.browser, Code: x.r.PostFormValue("code")})
+	begun, err := x.signInByProof(iam.Proof{ID: held.id, Browser: held.browser, Code: x.r.PostFormValue("code")})
 	switch iam.KindOf(err) {
 	case iam.ProofRefused:
 		x.seen.Cause = err
@@ -128,6 +130,7 @@ func (x *exchange) signIn(begun iam.SignedIn, next string) {
 	x.beginSession(begun)
 	x.dropCookie(browserCookie)
 	x.dropCookie(proofCookie)
+	x.dropCookie(identityCookie)
 	if actor := begun.Session.Actor(begun.User); actor.LacksFactor() {
 		x.toWith("/sign-in/factor", next)
 		return
@@ -188,7 +191,7 @@ func (x *exchange) signInByLink() error {
 		return nil
 	}
 	held := x.asking()
-	begun, err := x.Service.SignIn(x.r.Context(), x.visitor(), iam.Proof{ID: link.ID, ByLink: true, Browser: held.browser})
+	begun, err := x.signInByProof(iam.Proof{ID: link.ID, ByLink: true, Browser: held.browser})
 	if iam.KindOf(err) == iam.ProofRefused {
 		x.oldProof(err)
 		return nil

@@ -29,6 +29,7 @@ type invitationView struct {
 	MayDefer  bool
 	MayReport bool
 	Reminded  bool
+	With      []providerButton // where there is a sign-in first
 }
 
 func (x *exchange) factsOf(v visit) facts {
@@ -75,7 +76,7 @@ func (x *exchange) showInvitation(v visit, reminded bool) {
 		Data: invitationView{
 			At: v.at, Facts: x.factsOf(v), Known: v.Known && v.mailed(), Reminded: reminded,
 			MayAnswer: v.mayAnswer(x.actor), NewUser: !x.signedIn(), MayMail: v.link != nil && !v.mailed() && x.Service.MailsProofs(),
-			MayDefer: v.mailed() && left && !reminded, MayReport: v.mailed(),
+			MayDefer: v.mailed() && left && !reminded, MayReport: v.mailed(), With: x.providerButtons(v.at),
 		},
 	})
 }
@@ -147,7 +148,13 @@ func (x *exchange) stamp(found standing) (word, tone string) {
 func (x *exchange) actions(v visit, found standing) []action {
 	home := action{Label: x.say("joined.home"), To: "/home"}
 	switch found {
-	case joined, answered, member:
+	case joined:
+		if on, ok := x.goOnAction(); ok {
+			home.Quiet = true
+			return []action{on, home}
+		}
+		return []action{home}
+	case answered, member:
 		return []action{home}
 	case expired, replaced:
 		if v.link == nil {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"hither/internal/auth"
 	"hither/internal/iam"
+	"hither/internal/oidc"
 	"hither/internal/seal"
 )
 
@@ -48,6 +50,11 @@ type world struct {
 	mailless bool
 	calls    []string
 	asking   iam.Visitor // who asked for a mail last
+
+	providers []oidc.Button // who else signs people in
+	returns   []string      // where people may go on to
+	provider  error         // what Begin and Finish answer
+	back      oidc.Return   // what Finish was given
 }
 
 func newWorld() *world {
@@ -151,6 +158,28 @@ func (w *world) ProofAddress(context.Context, iam.ID) (string, error) {
 
 func (w *world) SignIn(context.Context, iam.Visitor, iam.Proof) (iam.SignedIn, error) {
 	return iam.SignedIn{Secret: aSecret, User: iam.User{ID: aUser}, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}, w.call("sign in")
+}
+
+func (w *world) SignInByIdentity(_ context.Context, _ iam.Visitor, a iam.Assertion) (iam.SignedIn, error) {
+	return iam.SignedIn{Secret: aSecret, User: iam.User{ID: aUser}, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}, w.call("sign in by identity: " + a.Subject)
+}
+
+func (w *world) SignInAndLink(_ context.Context, _ iam.Visitor, _ iam.Proof, a iam.Assertion) (iam.SignedIn, error) {
+	return iam.SignedIn{Secret: aSecret, User: iam.User{ID: aUser}, Session: iam.Session{ExpiresOn: noon().Add(time.Hour)}}, w.call("sign in and link: " + a.Subject)
+}
+
+func (w *world) Buttons() []oidc.Button { return w.providers }
+
+func (w *world) Begin(_ context.Context, name, redirect string) (oidc.Flow, string, error) {
+	return oidc.Flow{State: "state", Nonce: "nonce", Verifier: "verifier"}, "https://login.example.com/?" + url.Values{"provider": {name}, "redirect": {redirect}}.Encode(), w.provider
+}
+
+func (w *world) Finish(_ context.Context, _, _ string, flow oidc.Flow, back oidc.Return) (iam.Assertion, error) {
+	w.back = back
+	if flow.State != back.State {
+		return iam.Assertion{}, errors.New("another state")
+	}
+	return iam.Assertion{Subject: "ada", Email: invited}, w.provider
 }
 
 func (w *world) Sessions(context.Context, iam.Actor) ([]iam.Session, error) {
@@ -267,6 +296,7 @@ func newSite(t *testing.T, w *world, base string) *site {
 		RequestID: func(context.Context) string { return "01234567" },
 		Observe:   func(_ context.Context, seen Seen) { s.seen = append(s.seen, seen) },
 		LogoHosts: []string{"logos.example.com"}, Mailbox: w,
+		Providers: w, ReturnURLs: w.returns,
 	})
 	if err != nil {
 		t.Fatal(err)
