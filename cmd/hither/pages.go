@@ -26,12 +26,17 @@ func (p *pagesSetting) check() error {
 }
 
 // pages are the pages that a server shows: with a base URL, which links lead to.
-func (c *serveCommand) pages(keys func() seal.Keyring) (*console.Options, error) {
+func (c *serveCommand) pages(keys func() seal.Keyring, returnURLs []string) (*console.Options, error) {
 	base, err := c.base()
 	if err != nil || base == "" {
 		return nil, err
 	}
-	return pagesAt(base, keys, c.LogoHosts)
+	options, err := pagesAt(base, keys, c.LogoHosts)
+	if err != nil {
+		return nil, err
+	}
+	options.ReturnURLs = returnURLs
+	return options, nil
 }
 
 func pagesAt(base string, keys func() seal.Keyring, logoHosts []string) (*console.Options, error) {

@@ -27,6 +27,7 @@ type serveCommand struct {
 	deliverySettings
 	pagesSetting
 	retentionSettings
+	issuersSetting
 	Listen          string        `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API and the pages are served." placeholder:"HOST:PORT"`
 	TLSCert         string        `env:"HITHER_TLS_CERT" help:"Serve HTTPS with this certificate and its chain, in PEM. Goes with --tls-key." name:"tls-cert" placeholder:"FILE"`
 	TLSKey          string        `env:"HITHER_TLS_KEY" help:"The certificate's private key, in PEM. Goes with --tls-cert." name:"tls-key" placeholder:"FILE"`
@@ -84,7 +85,8 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.deliverySettings.check(), c.pagesSetting.check()); err != nil {
+	login, err := c.logins(env)
+	if err != nil {
 		return err
 	}
 	logger := slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: slog.Level(c.LogLevel)}))
@@ -93,6 +95,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 		Limits:          server.DefaultLimits(),
 		DrainDelay:      c.DrainDelay,
 		ShutdownTimeout: c.ShutdownTimeout,
+		Issuers:         login.issuers,
 	}
 	options.Limits.MaxConnections = c.MaxConnections
 	if err := c.proxies(&options.Proxies); err != nil {
@@ -138,7 +141,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 		return err
 	}
 	db.service = c.useCases(db.service, keys)
-	if options.Pages, err = c.pages(keys); err != nil {
+	if options.Pages, err = c.pages(keys, login.returnURLs); err != nil {
 		return err
 	}
 	front, err := newServer(db, options)
@@ -155,6 +158,19 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 	warnEmpty(ctx, logger, db.service)
 	defer startWorkers(ctx, db, c.trimmer(db.service, logger), logger)()
 	return front.Run(ctx, public, metrics)
+}
+
+// logins are whom this server trusts, once the settings that go with that are
+// found to be in order.
+func (c *serveCommand) logins(env *environment) (trusted, error) {
+	if err := errors.Join(c.deliverySettings.check(), c.pagesSetting.check()); err != nil {
+		return trusted{}, err
+	}
+	login, err := c.trusted(env)
+	if err == nil && c.BaseURL == "" && login.needsPages() {
+		err = usageError{"--issuers: sign-in on the pages (client_id) needs --base-url URL (HITHER_BASE_URL): where people reach this instance"}
+	}
+	return login, err
 }
 
 // useCases are the use cases as this server's settings have them.

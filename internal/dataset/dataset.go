@@ -71,7 +71,7 @@ func ParseRoles(r io.Reader) ([]iam.Role, error) {
 
 // parse reads the document into f. It returns what keeps it from being read at
 // all; what is wrong in it is left in check.
-func parse(r io.Reader, check *reader, fields []field[file], f *file) error {
+func parse[T any](r io.Reader, check *reader, fields []field[T], f *T) error {
 	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
 		return fmt.Errorf("read: %w", err)

@@ -21,6 +21,7 @@ import (
 	"hither/internal/auth"
 	"hither/internal/console"
 	"hither/internal/iam"
+	"hither/internal/oidc"
 
 	"golang.org/x/net/netutil"
 )
@@ -39,6 +40,7 @@ type Options struct {
 	Hosts           *Hosts           // whose Host header is answered; nil: everybody's
 	Proxies         Proxies          // whose word about who the client is counts; zero: nobody's
 	TLS             *tls.Config      // nil: plain HTTP
+	Issuers         *oidc.Issuers    // whose word on who somebody is counts; nil: nobody's
 	Pages           *console.Options // the pages beside the API, as far as the server doesn't know it; nil: there are none
 	Site            http.Handler     // answers instead of the API and the pages, of which it is made by NewSite; nil: these do
 	DrainDelay      time.Duration    // between /readyz turning 503 and the end of accepting

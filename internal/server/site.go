@@ -16,6 +16,9 @@ type site struct {
 // NewSite returns the API, and the pages where there are some, without what a
 // Server does around them. Requests must come through a Server.
 func NewSite(o Options) (http.Handler, error) {
+	if o.Issuers != nil {
+		o.Auth = o.Auth.WithIssuers(o.Issuers, o.Service)
+	}
 	s := &site{api: api.New(api.Options{
 		Service: o.Service, Auth: o.Auth, Logger: o.Logger, NewID: o.NewID, Now: o.Now, InvitationLink: o.links(),
 	})}
@@ -25,6 +28,9 @@ func NewSite(o Options) (http.Handler, error) {
 	pages := *o.Pages
 	pages.Service, pages.Sessions, pages.Logger, pages.Now = o.Service, o.Auth, o.Logger, o.Now
 	pages.RequestID, pages.Observe = RequestID, observePage
+	if o.Issuers != nil {
+		pages.Providers = o.Issuers
+	}
 	var err error
 	s.pages, err = console.New(pages)
 	return s, err //nolint:wrapcheck // it says of itself what is wrong
