@@ -25,7 +25,15 @@ func (s *Store) IdentityFacts(ctx context.Context, a iam.Assertion, now time.Tim
 		if err != nil || facts.Identity != nil {
 			return facts, err
 		}
-		return v.unlinked(a, now)
+		facts, err = v.unlinked(a, now)
+		if err != nil || facts.Holder == nil {
+			return facts, err
+		}
+		// The holder may be who the identity was linked with between the two.
+		if linked, err := v.linked(a); err != nil || linked.Identity != nil {
+			return linked, err
+		}
+		return facts, nil
 	})
 }
 
@@ -37,15 +45,32 @@ func (t *tx) IdentityFacts(a iam.Assertion) (iam.IdentityFacts, error) {
 	if err != nil {
 		return iam.IdentityFacts{}, err
 	}
-	if facts.Identity == nil {
+	if facts.Identity == nil && t.locks != nil {
+		// Whoever held the user until now may have linked it.
 		if err := t.lockUserOf(a.Email); err != nil {
 			return iam.IdentityFacts{}, err
 		}
-		return t.unlinked(a, t.now)
+		if facts, err = t.linked(a); err != nil {
+			return iam.IdentityFacts{}, err
+		}
+	}
+	if facts.Identity == nil {
+		return t.heldUnlinked(a)
 	}
 	late, err := t.shareUser(facts.User.ID)
 	if err == nil && late {
 		facts, err = t.linked(a)
+	}
+	return facts, err
+}
+
+// heldUnlinked is unlinked with the holder held. One that came only after it was
+// looked for to be held makes the closure start over.
+func (t *tx) heldUnlinked(a iam.Assertion) (iam.IdentityFacts, error) {
+	facts, err := t.unlinked(a, t.now)
+	if err == nil && t.locks != nil && facts.Holder != nil && !t.locks.users[facts.Holder.ID] {
+		t.watch.note(errLateLock)
+		err = errLateLock
 	}
 	return facts, err
 }
