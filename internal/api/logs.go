@@ -99,7 +99,7 @@ func products() map[string][]string {
 		"members":  {"invite", "member", "delivery", "suppression"},
 		"accounts": {"account"},
 		"roles":    {"role"},
-		"users":    {"user", "key", "token", "session", "sign_in", "address", "factor", "recovery_code"},
+		"users":    {"user", "key", "token", "session", "sign_in", "address", "factor", "recovery_code", "identity"},
 	}
 }
 

@@ -168,12 +168,12 @@ func overtaken(err error) error {
 	return err
 }
 
-// snapshot is an identity as audit rows hold it.
+// snapshot is an identity as audit rows hold it: without its subject, by which a
+// person who was erased would still be known.
 func (i Identity) snapshot() string {
 	return encode(struct {
-		Issuer  string     `json:"issuer"`
-		Subject string     `json:"subject"`
-		UserID  ID         `json:"user_id"`
-		Reason  LinkReason `json:"reason"`
-	}{i.Issuer, i.Subject, i.UserID, i.Reason})
+		Issuer string     `json:"issuer"`
+		UserID ID         `json:"user_id"`
+		Reason LinkReason `json:"reason"`
+	}{i.Issuer, i.UserID, i.Reason})
 }

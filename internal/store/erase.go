@@ -49,6 +49,7 @@ func (t *tx) CloseUser(u iam.User, entry iam.AuditEntry) (int, error) {
 		`UPDATE users SET suspended = 1, verified = 0, operator = 0, two_factor = 0, own_factor = 0 WHERE id = $1`,
 		`DELETE FROM factors /* of one person */ WHERE user_id = $1`,
 		`DELETE FROM recovery_codes WHERE user_id = $1`,
+		`DELETE FROM identities WHERE user_id = $1`,
 		`UPDATE user_keys SET disabled = 1, name = '' WHERE user_id = $1`,
 		`UPDATE tokens SET disabled = 1, name = '' WHERE user_id = $1`,
 		`UPDATE sessions SET ended_on = CASE WHEN ended_on = 0 THEN seen_on ELSE ended_on END, remote_addr = '', agent = '' /* of one person */

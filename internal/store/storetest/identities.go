@@ -102,6 +102,10 @@ var identityTests = map[string]func(f *fixture){
 		wantErr(f, "again", drop(u), iam.ErrNoRow)
 		equal(f, "Identities", f.identities(u), nil)
 		f.identity(u, "s")
+		if _, err := f.service().EraseUser(f.ctx(), iam.Actor{Kind: iam.ByCommandLine}, u.ID, false); err != nil {
+			f.Fatalf("erase: %v", err)
+		}
+		equal(f, "Identities of who was erased", f.identities(u), nil)
 	},
 }
 
