@@ -77,7 +77,7 @@ func TestDoctorFindsDamage(t *testing.T) {
 	d.sql(`DELETE FROM counts WHERE account_id = 'nobody'`, `PRAGMA journal_mode = delete`)
 	d.finds(checkWarn, "journal", "delete, not wal", "start the server", nil)
 	d.sql(`PRAGMA journal_mode = wal`, `PRAGMA writable_schema = on`,
-		`UPDATE sqlite_schema SET sql = replace(sql, '(account_id, seq)', '(seq, account_id)') WHERE name = 'audit_account'`)
+		`UPDATE sqlite_schema SET sql = replace(sql, '(account_id, at, seq)', '(at, account_id, seq)') WHERE name = 'audit_account'`)
 	d.finds(checkFail, "damage", "audit_account", "go back to a backup", nil, "--deep")
 }
 

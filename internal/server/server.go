@@ -64,7 +64,7 @@ func New(o Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	return &Server{Options: o, stopping: make(chan struct{})}, nil
+	return &Server{Options: o}, nil
 }
 
 // Run serves on public, and metrics on a listener of their own (nil: none),
@@ -73,6 +73,7 @@ func New(o Options) (*Server, error) {
 // within ShutdownTimeout. It returns nil if all of it was. Both listeners are
 // closed when Run returns.
 func (s *Server) Run(ctx context.Context, public, metrics net.Listener) error {
+	s.stopping = make(chan struct{})
 	// Requests outlive ctx: they are to be finished, not canceled, at a stop.
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
