@@ -115,7 +115,7 @@ func TestSetUpLeadsBack(t *testing.T) {
 		t.Errorf("confirming answers %v\n%s", got.Header(), page)
 	}
 	for _, hostile := range []string{"https://evil.example", "//evil.example", "/sign-out", "/factor/../x"} {
-		if page := s.do(s.request(http.MethodPost, "/factor/confirm", "code=1&next="+hostile)).Body.String(); !strings.Contains(page, `href="/home"`) {
+		if page := s.do(s.request(http.MethodPost, "/factor/confirm", "code=1&next="+hostile)).Body.String(); !strings.Contains(page, `<a class="button" href="/home">`) {
 			t.Errorf("next %q:\n%s", hostile, page)
 		}
 	}
