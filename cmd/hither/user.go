@@ -18,8 +18,8 @@ type userCommands struct {
 	Erase   userEraseCommand   `cmd:"" help:"Take a person out of the database for good: addresses and names go, its memberships end, its credentials die."`
 
 	ResetFactor userResetFactorCommand `cmd:"" help:"Take away the second factor of a user who lost it, with its recovery codes, and end its sessions."`
-	Identities userIdentitiesCommand `cmd:"" help:"List who a user is at identity providers."`
-	Unlink     userUnlinkCommand     `cmd:"" help:"Take an identity from a user, and end its sessions."`
+	Identities  userIdentitiesCommand  `cmd:"" help:"List who a user is at identity providers."`
+	Unlink      userUnlinkCommand      `cmd:"" help:"Take an identity from a user, and end its sessions."`
 }
 
 func userRecord(u iam.User) record {
