@@ -120,8 +120,13 @@ func killAtPoint(t *testing.T, point harness.Step, mails int) {
 			t.Errorf("Message-ID of mail %d: got %s, want the first one's", sent, name)
 		}
 	}
-	if sent != mails {
-		t.Errorf("mails to the invited: got %d, want %d", sent, mails)
+	// Once the server asked for the data, all of it may be on the way to it.
+	most := mails
+	if point == harness.Begun || point == harness.Halfway {
+		most = 2
+	}
+	if sent < mails || sent > most {
+		t.Errorf("mails to the invited: got %d, want %d to %d", sent, mails, most)
 	}
 	if row := s.content(t).where("deliveries", "membership_id", id); len(row) != 1 || row[0]["state"] != "sent" {
 		t.Errorf("the message in the end: got %v, want it sent", row)
