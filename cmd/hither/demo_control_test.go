@@ -183,8 +183,9 @@ func TestDemoClock(t *testing.T) {
 		t.Errorf("mail to the invited: got %+v, want a reminder two days before %s, and the invitation", letters, ends)
 	}
 	told := d.mail("?to=" + dataset.DocumentationAdmin)
-	if !slices.ContainsFunc(told, func(l demoLetter) bool { return l.SentOn.Truncate(time.Second).Equal(ends.Truncate(time.Second)) }) {
-		t.Errorf("mail to the inviter: got %+v, want one that it expired, at %s", told, ends)
+	// Ends are gathered for five minutes: the demo's own is in the same letter.
+	if !slices.ContainsFunc(told, func(l demoLetter) bool { return !l.SentOn.Before(ends) && l.SentOn.Sub(ends) <= 5*time.Minute+time.Second }) {
+		t.Errorf("mail to the inviter: got %+v, want one that it expired, within five minutes after %s", told, ends)
 	}
 	if status := follow(t, link); status != http.StatusGone || d.inviteStatus() != "expired" {
 		t.Errorf("after its end: got %d for the link and %q, want 410 and expired", status, d.inviteStatus())
