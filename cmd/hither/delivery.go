@@ -32,7 +32,9 @@ func (d *deliverySettings) check() error {
 		err = usageError{"mail needs --base-url URL (HITHER_BASE_URL): where people reach this instance, for the links in messages"}
 	}
 	if keep := d.DeliveryRetention; keep < 0 || keep > 0 && keep < minDeliveryRetention {
-		err = errors.Join(err, usageError{"--delivery-retention must be 24h at least, for example 2160h, or 0s for ever (HITHER_DELIVERY_RETENTION)"})
+		err = errors.Join(err, usageError{
+			"--delivery-retention must be 24h at least, for example 2160h, or 0s for ever (HITHER_DELIVERY_RETENTION)",
+		})
 	}
 	return errors.Join(err, d.mailSettings.check(), d.budgetSettings.check())
 }

@@ -22,8 +22,8 @@ import (
 type tried struct {
 	*process
 
-	t        *testing.T
-	url, key string
+	t   *testing.T
+	url string
 }
 
 func newTried(t *testing.T, args ...string) tried {
@@ -350,7 +350,7 @@ func TestDemoControlRefuses(t *testing.T) {
 		{http.MethodPost, clockPath, `[]`, 400, 1002, "", `{"forward":"8d"}`},
 		{http.MethodPost, clockPath, `{}`, 400, 1001, "/forward", "either forward or to"},
 		{http.MethodPost, clockPath, `{"forward":"1h","to":"2100-01-01T00:00:00Z"}`, 400, 1001, "/forward", "either forward or to"},
-		{http.MethodPost, clockPath, `{"foward":"1h"}`, 400, 1001, "/foward", `{"forward":"8d"}`},
+		{http.MethodPost, clockPath, `{"ahead":"1h"}`, 400, 1001, "/ahead", `{"forward":"8d"}`},
 		{http.MethodPost, clockPath, `{"forward":"soon"}`, 400, 1001, "/forward", "soon"},
 		{http.MethodPost, clockPath, `{"forward":"-1h"}`, 400, 1001, "/forward", "-1h"},
 		{http.MethodPost, clockPath, `{"forward":3600}`, 400, 1001, "/forward", "3600"},

@@ -67,5 +67,7 @@ func (d *demoMail) courier(o server.Options) (*mail.Courier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mail.Courier{Composer: composer, Sender: d.box, Links: links{base: d.base, keys: d.keys}, From: from, Logger: o.Logger, Now: o.Now}, nil
+	return &mail.Courier{
+		Composer: composer, Sender: d.box, Links: links{base: d.base, keys: d.keys}, From: from, Logger: o.Logger, Now: o.Now,
+	}, nil
 }

@@ -16,8 +16,9 @@ const maxAhead = 100 * 365 * 24 * time.Hour
 
 // demoMove says to when a clock is to be set: for so long, or to a moment.
 type demoMove struct {
-	pointer string
 	expires
+
+	pointer string
 }
 
 // readMove reads {"forward": "8d"} or {"to": "2027-01-01T00:00:00Z"}.
@@ -53,7 +54,8 @@ func (m demoMove) from(now time.Time) (time.Time, error) {
 	switch {
 	case to.Before(now):
 		return to, steerError{
-			http.StatusBadRequest, 1001, fmt.Sprintf("%s is before the demo's present, %s, and its clock only goes forward; POST %s begins anew with the present",
+			http.StatusBadRequest, 1001,
+			fmt.Sprintf("%s is before the demo's present, %s, and its clock only goes forward; POST %s begins anew with the present",
 				to.Format(time.RFC3339Nano), now.Format(time.RFC3339Nano), resetPath), m.pointer,
 		}
 	case to.After(time.Now().Add(maxAhead)):

@@ -25,6 +25,31 @@ type demoStage struct {
 	changing sync.Mutex // held by whoever sets the clock or exchanges the world
 }
 
+// errDemoOver answers whoever comes when the demo has ended.
+var errDemoOver = errors.New("the demo has ended")
+
+// ServeHTTP answers on the demo's own routes; all else the world does.
+func (d *demoStage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if methods, ok := d.routes()[r.URL.Path]; ok {
+		d.steer(w, r, methods)
+		return
+	}
+	world, leave, err := d.enter()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	defer leave()
+	world.site.ServeHTTP(w, r)
+}
+
+// Close ends the world that is there.
+func (d *demoStage) Close() error {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	return d.world.Load().Close()
+}
+
 // begin opens the first world. The caller closes the stage if there is no error.
 func (d *demoStage) begin(ctx context.Context) error {
 	d.lifetime = ctx
@@ -52,9 +77,6 @@ func (d *demoStage) reset(rows iam.Dataset) (*demoWorld, error) {
 	return next, nil
 }
 
-// errDemoOver answers whoever comes when the demo has ended.
-var errDemoOver = errors.New("the demo has ended")
-
 // enter returns the world that is there. It stays until leave is called.
 func (d *demoStage) enter() (world *demoWorld, leave func(), err error) {
 	for {
@@ -77,26 +99,4 @@ func (d *demoStage) ready(ctx context.Context) error {
 	}
 	defer leave()
 	return world.db.store.Ping(ctx)
-}
-
-// ServeHTTP answers on the demo's own routes; all else the world does.
-func (d *demoStage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if methods, ok := d.routes()[r.URL.Path]; ok {
-		d.steer(w, r, methods)
-		return
-	}
-	world, leave, err := d.enter()
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	defer leave()
-	world.site.ServeHTTP(w, r)
-}
-
-// Close ends the world that is there.
-func (d *demoStage) Close() error {
-	d.changing.Lock()
-	defer d.changing.Unlock()
-	return d.world.Load().Close()
 }

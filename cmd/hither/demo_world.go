@@ -62,6 +62,25 @@ func (d *demoStage) open(rows iam.Dataset) (_ *demoWorld, err error) {
 	return w, w.run(d)
 }
 
+// Close ends a world, also one that was opened by half: when nobody asks
+// anything of it any more its workers stop, and its database is removed.
+func (w *demoWorld) Close() error {
+	w.using.Lock()
+	defer w.using.Unlock()
+	w.over = true
+	if w.stopSweeping != nil {
+		w.stopSweeping()
+	}
+	var errs []error
+	if w.delivering != nil {
+		errs = append(errs, w.delivering.Close())
+	}
+	if w.db.store != nil {
+		errs = append(errs, w.db.store.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(w.folder))...)
+}
+
 // run starts what answers and what works in a world.
 func (w *demoWorld) run(d *demoStage) error {
 	pages, err := w.post.pages()
@@ -82,25 +101,6 @@ func (w *demoWorld) run(d *demoStage) error {
 	w.startSweeps = func() func() { return startWorkers(d.lifetime, w.db, nil, d.logger) }
 	w.stopSweeping = w.startSweeps()
 	return nil
-}
-
-// Close ends a world, also one that was opened by half: when nobody asks
-// anything of it any more its workers stop, and its database is removed.
-func (w *demoWorld) Close() error {
-	w.using.Lock()
-	defer w.using.Unlock()
-	w.over = true
-	if w.stopSweeping != nil {
-		w.stopSweeping()
-	}
-	var errs []error
-	if w.delivering != nil {
-		errs = append(errs, w.delivering.Close())
-	}
-	if w.db.store != nil {
-		errs = append(errs, w.db.store.Close())
-	}
-	return errors.Join(append(errs, os.RemoveAll(w.folder))...)
 }
 
 // swept is what setting the clock forward led to.

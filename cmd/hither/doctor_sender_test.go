@@ -40,7 +40,8 @@ func TestDoctorLooksAtTheSendersDomain(t *testing.T) {
 		}, "s1", map[string]string{"SPF": "ok has one", "DKIM": "ok there is a key", "DMARC": "ok policy quarantine"}},
 		"offline": {
 			zone{"bounce.example.net": nil, "s1._domainkey.mail.example.com": nil, "_dmarc.mail.example.com": nil},
-			"s1", map[string]string{"SPF": "ok not checked", "DKIM": "ok not checked", "DMARC": "ok not checked"},
+			"s1",
+			map[string]string{"SPF": "ok not checked", "DKIM": "ok not checked", "DMARC": "ok not checked"},
 		},
 		"two of SPF":           {zone{"bounce.example.net": {"v=spf1 -all", "v=spf1 mx ~all"}}, "", map[string]string{"SPF": "warn 2 SPF records"}},
 		"SPF for everybody":    {zone{"bounce.example.net": {"v=spf1 +all"}}, "", map[string]string{"SPF": "warn everybody"}},

@@ -89,7 +89,8 @@ type sealedError struct {
 
 func (e sealedError) Error() string {
 	return fmt.Sprintf("values are sealed with the key %s: %s. They would be lost; those who own them would have to set them up anew. "+
-		"Keep the key, which does no harm where it is not current, or, if somebody else may have it, drop it with --force", e.key, strings.Join(e.counts, ", "))
+		"Keep the key, which does no harm where it is not current, or, if somebody else may have it, drop it with --force",
+		e.key, strings.Join(e.counts, ", "))
 }
 
 type keyringForgetCommand struct{ keyringCommand }

@@ -86,7 +86,7 @@ func TestKeysChangeBetweenTwoStarts(t *testing.T) {
 	t.Parallel()
 	d, _ := newFilledDesk(t)
 	d.served()
-	old := d.objects("keyring", "show", "--json")[0]["id"].(string) //nolint:forcetypeassert // it is an id
+	old := d.objects("keyring", "show", "--json")[0]["id"].(string)
 	d.ok("keyring", "rotate")
 	d.ok("keyring", "drop", old)
 	d.served()
@@ -121,7 +121,7 @@ func TestWhatIsSealedKeepsItsKey(t *testing.T) {
 func TestDroppingAKeyAsksTheDatabase(t *testing.T) {
 	t.Parallel()
 	d, _ := newFilledDesk(t)
-	old := d.objects("keyring", "show", "--json")[0]["id"].(string) //nolint:forcetypeassert // it is an id
+	old := d.objects("keyring", "show", "--json")[0]["id"].(string)
 	d.ok("keyring", "rotate")
 	whole, err := os.ReadFile(d.data)
 	if err != nil {

@@ -65,16 +65,6 @@ func (c *serveCommand) Validate() error {
 	return c.retentionSettings.check()
 }
 
-// proxies reads --trusted-proxies.
-func (c *serveCommand) proxies(into *server.Proxies) error {
-	trusted, err := server.ParseProxies(c.TrustedProxies)
-	if err != nil {
-		return fmt.Errorf("--trusted-proxies: %w (HITHER_TRUSTED_PROXIES)", err)
-	}
-	*into = trusted
-	return nil
-}
-
 // Run serves until ctx ends.
 func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (err error) {
 	collectSeldom()
@@ -90,24 +80,11 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 		return err
 	}
 	logger := slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: slog.Level(c.LogLevel)}))
-	options := server.Options{
-		Logger:          logger,
-		Limits:          server.DefaultLimits(),
-		DrainDelay:      c.DrainDelay,
-		ShutdownTimeout: c.ShutdownTimeout,
-		Issuers:         login.issuers,
-	}
-	options.Limits.MaxConnections = c.MaxConnections
-	if err := c.proxies(&options.Proxies); err != nil {
+	options, err := c.options(logger)
+	if err != nil {
 		return err
 	}
-	scheme := "http"
-	if c.TLSCert != "" {
-		if options.TLS, err = server.TLS(c.TLSCert, c.TLSKey); err != nil {
-			return err
-		}
-		scheme = "https"
-	}
+	options.Issuers = login.issuers
 
 	// The addresses first: where another server has them, its database is not
 	// touched.
@@ -153,11 +130,21 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 		return err
 	}
 	defer closing(&err, delivering)
-	logger.Info("serving", "url", baseURL(scheme, c.Listen, public), "metrics", metricsURL,
+	logger.Info("serving", "url", baseURL(scheme(options), c.Listen, public), "metrics", metricsURL,
 		"data", c.where().String(), "keyring", keys(), "version", buildInfo().Version)
 	warnEmpty(ctx, logger, db.service)
 	defer startWorkers(ctx, db, c.trimmer(db.service, logger), logger)()
 	return front.Run(ctx, public, metrics)
+}
+
+// proxies reads --trusted-proxies.
+func (c *serveCommand) proxies(into *server.Proxies) error {
+	trusted, err := server.ParseProxies(c.TrustedProxies)
+	if err != nil {
+		return fmt.Errorf("--trusted-proxies: %w (HITHER_TRUSTED_PROXIES)", err)
+	}
+	*into = trusted
+	return nil
 }
 
 // logins are whom this server trusts, once the settings that go with that are
@@ -171,6 +158,30 @@ func (c *serveCommand) logins(env *environment) (trusted, error) {
 		err = usageError{"--issuers: sign-in on the pages (client_id) needs --base-url URL (HITHER_BASE_URL): where people reach this instance"}
 	}
 	return login, err
+}
+
+// options are what of the settings is the server's own.
+func (c *serveCommand) options(logger *slog.Logger) (server.Options, error) {
+	options := server.Options{
+		Logger:          logger,
+		Limits:          server.DefaultLimits(),
+		DrainDelay:      c.DrainDelay,
+		ShutdownTimeout: c.ShutdownTimeout,
+	}
+	options.Limits.MaxConnections = c.MaxConnections
+	err := c.proxies(&options.Proxies)
+	if err == nil && c.TLSCert != "" {
+		options.TLS, err = server.TLS(c.TLSCert, c.TLSKey)
+	}
+	return options, err
+}
+
+// scheme is how the server is spoken to.
+func scheme(o server.Options) string {
+	if o.TLS != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // useCases are the use cases as this server's settings have them.

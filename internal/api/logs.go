@@ -224,26 +224,30 @@ func listLogs(x *exchange) (answer, error) {
 // maxLogValues bounds how many values are looked for at once.
 const maxLogValues = 100
 
+// eachWay hands on the values of a filter and those of its denial, as long as
+// all that were handed on, which total counts, are few enough.
+func (q *query) eachWay(name string, total *int, add func(values []string, not bool)) {
+	for _, not := range []bool{false, true} {
+		full := name
+		if not {
+			full += ".not"
+		}
+		values := q.bounded(full, q.values[full]...)
+		if *total += len(values); *total > maxLogValues {
+			q.refuse(full, "makes more than "+strconv.Itoa(maxLogValues)+" values to filter by")
+		}
+		if len(values) > 0 && q.err == nil {
+			add(values, not)
+		}
+	}
+}
+
 // logTerms adds the filters of the newer form to a query. What nothing here has,
 // zones and what the upstream keeps of a request, no row has. It returns which
 // names the account may have.
 func (q *query) logTerms(query *iam.AuditQuery) names {
 	total := 0
-	each := func(name string, add func(values []string, not bool)) {
-		for _, not := range []bool{false, true} {
-			full := name
-			if not {
-				full += ".not"
-			}
-			values := q.bounded(full, q.values[full]...)
-			if total += len(values); total > maxLogValues {
-				q.refuse(full, "makes more than "+strconv.Itoa(maxLogValues)+" values to filter by")
-			}
-			if len(values) > 0 && q.err == nil {
-				add(values, not)
-			}
-		}
-	}
+	each := func(name string, add func(values []string, not bool)) { q.eachWay(name, &total, add) }
 	by := func(name string, field iam.AuditField, translate func(string) []string) {
 		each(name, func(values []string, not bool) {
 			term := iam.AuditTerm{Field: field, Not: not}

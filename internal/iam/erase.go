@@ -2,6 +2,7 @@ package iam
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -39,12 +40,7 @@ func (e *Erasure) learn(entry AuditEntry) {
 }
 
 func (e *Erasure) had(address string) bool {
-	for _, one := range e.Addresses {
-		if one == address {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(e.Addresses, address)
 }
 
 // clean takes the person out of an audit row, and leaves what happened, when, to

@@ -65,8 +65,8 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 	client := addressOf(r.RemoteAddr)
 	hops := r.Header.Values("X-Forwarded-For")
 	left := maxHops
-	for i := len(hops) - 1; i >= 0; i-- {
-		for rest, more := hops[i], true; more; left-- {
+	for _, said := range slices.Backward(hops) {
+		for rest, more := said, true; more; left-- {
 			if left == 0 || !p.trusts(client) {
 				return client
 			}

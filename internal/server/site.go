@@ -33,7 +33,7 @@ func NewSite(o Options) (http.Handler, error) {
 	}
 	var err error
 	s.pages, err = console.New(pages)
-	return s, err //nolint:wrapcheck // it says of itself what is wrong
+	return s, err
 }
 
 // ServeHTTP has the pages answer what is theirs, and the API all else.

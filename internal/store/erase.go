@@ -131,8 +131,10 @@ func (t *tx) EraseUser(e iam.Erasure) error {
 		statements = append(statements,
 			statement{`UPDATE memberships SET email = $1, locale = '', revision = revision + 1 /* of one person */
 				WHERE email = $2 AND status <> 'pending'`, []any{e.Instead, address}},
-			statement{`UPDATE memberships SET invited_by = $1, revision = revision + 1 /* of one person */ WHERE invited_by = $2`,
-				[]any{e.Instead, address}},
+			statement{
+				`UPDATE memberships SET invited_by = $1, revision = revision + 1 /* of one person */ WHERE invited_by = $2`,
+				[]any{e.Instead, address},
+			},
 			statement{`UPDATE deliveries SET recipient = $1, words = '', detail = '' /* of one person */,
 				state = CASE WHEN ended_on = 0 THEN 'dropped' ELSE state END, ended_on = CASE WHEN ended_on = 0 THEN $2 ELSE ended_on END
 				WHERE recipient = $3 OR user_id = $4`, []any{e.Instead, toMicros(t.now), address, string(e.UserID)}},

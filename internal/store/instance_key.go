@@ -89,7 +89,10 @@ func (s *Store) InstanceKeys(ctx context.Context) ([]string, error) {
 
 // NoteInstanceKeys notes what the database is served with.
 func (s *Store) NoteInstanceKeys(ctx context.Context, ids []string) error {
-	return s.Update(ctx, func(opened iam.Tx) error { return opened.(*tx).noteKeys(ids) })
+	return s.Update(ctx, func(opened iam.Tx) error {
+		t, _ := opened.(*tx)
+		return t.noteKeys(ids)
+	})
 }
 
 // DropInstanceKeys forgets keys and notes the ones that stay, with an audit row.

@@ -72,7 +72,7 @@ func TestSealedIsCountedByItsKey(t *testing.T) {
 			bytes = "BYTEA"
 		}
 		err := s.Update(t.Context(), func(opened iam.Tx) error {
-			tx := opened.(*tx) //nolint:forcetypeassert // it is the store's own
+			tx := opened.(*tx)
 			for _, name := range []string{"boxes", "crates"} {
 				if _, err := tx.exec(`CREATE TABLE ` + name + ` (n BIGINT, v ` + bytes + ` NOT NULL)`); err != nil {
 					return err

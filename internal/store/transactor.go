@@ -27,6 +27,8 @@ const (
 // writer of SQLite it runs on no caller's context: what bounds a transaction
 // are the engine's timeouts.
 type transactor struct {
+	counters
+
 	sessions *pool[*postgresSession]
 	roles    *roleCache
 	now      func() time.Time
@@ -36,8 +38,6 @@ type transactor struct {
 	newLocks func(rolesAlone bool) *locks
 	// patience is how long the outcome of a commit is looked for.
 	patience time.Duration
-
-	counters
 }
 
 func (w *transactor) update(ctx context.Context, fn func(tx iam.Tx) error) error {

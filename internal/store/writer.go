@@ -21,6 +21,8 @@ const maxGroup = 128
 // ends in a transaction rolls all of it back, the neighbours' released
 // savepoints included; what bounds it is the engine's busy timeout.
 type writer struct {
+	counters
+
 	session connection
 	roles   *roleCache
 	now     func() time.Time
@@ -35,8 +37,6 @@ type writer struct {
 
 	mu     sync.RWMutex // held for reading while a job is handed over
 	closes bool
-
-	counters
 }
 
 // job is one call of Update.

@@ -30,7 +30,7 @@ func TestThirdPartyIsComplete(t *testing.T) {
 		notice(t, &b, name, linked[name], "license", "licence", "copying", "notice", "patents")
 	}
 	if *update {
-		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil { //nolint:gosec // everybody may read it
+		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

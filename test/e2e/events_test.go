@@ -154,7 +154,9 @@ func TestEventsAreStreamed(t *testing.T) {
 	}
 	_ = first.Body.Close()
 	invite("two")
-	again := bufio.NewScanner(open(id).Body)
+	second := open(id)
+	defer func() { _ = second.Body.Close() }()
+	again := bufio.NewScanner(second.Body)
 	if data := next(again, "data"); !strings.Contains(data, "two@x.test") {
 		t.Errorf("gone on from the first: %s", data)
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -103,15 +104,6 @@ func (m *MailServer) Watch(watch func(Step)) {
 	m.watch = watch
 }
 
-func (m *MailServer) at(step Step) {
-	m.mu.Lock()
-	watch := m.watch
-	m.mu.Unlock()
-	if watch != nil {
-		watch(step)
-	}
-}
-
 // doorway tells of those who come in.
 type doorway struct {
 	net.Listener
@@ -148,6 +140,15 @@ func (m *MailServer) Await(t testing.TB, n int) []Mail {
 		case <-timeout:
 			t.Fatalf("mails: got %d, want %d within a minute", len(mails), n)
 		}
+	}
+}
+
+func (m *MailServer) at(step Step) {
+	m.mu.Lock()
+	watch := m.watch
+	m.mu.Unlock()
+	if watch != nil {
+		watch(step)
 	}
 }
 
@@ -200,7 +201,7 @@ func (s *mailSession) Data(r io.Reader) error {
 		return err
 	}
 	s.server.at(Received)
-	raw := append(first, rest...)
+	raw := slices.Concat(first, rest)
 	received, err := parseMail(raw)
 	if err != nil {
 		return err
