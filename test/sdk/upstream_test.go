@@ -76,6 +76,7 @@ const (
 	skipped   outcome = "skipped by the SDK itself"
 	refusedBy outcome = "refused on purpose"
 	notServed outcome = "not served yet: 7000"
+	unread    outcome = "answered as asked, which the SDK cannot read"
 	failed    outcome = "FAILED"
 )
 
@@ -93,6 +94,9 @@ func expectations() map[string]expectation {
 		"accounts.TestAccountDelete": {
 			refusedBy, http.StatusNotFound, 7003, `its account is the literal "account_id", which is no id`,
 		},
+		"user.TestAuditLogListWithOptionalParams": {
+			unread, http.StatusOK, 0, "it asks for export=true, which is CSV on this wire, and reads JSON",
+		},
 	}
 	for full, operation := range map[string]string{
 		"accounts.TestAccountOrganizationNew":               "POST /accounts/{}/move",
@@ -105,7 +109,6 @@ func expectations() map[string]expectation {
 		"accounts.TestSubscriptionGetWithOptionalParams":    "GET /accounts/{}/subscriptions",
 		"accounts.TestSubscriptionNewWithOptionalParams":    "POST /accounts/{}/subscriptions",
 		"accounts.TestSubscriptionUpdateWithOptionalParams": "PUT /accounts/{}/subscriptions/{}",
-		"user.TestAuditLogListWithOptionalParams":           "GET /user/audit_logs",
 		"user.TestBillingHistoryListWithOptionalParams":     "GET /user/billing/history",
 		"user.TestBillingProfileGet":                        "GET /user/billing/profile",
 		"user.TestSubscriptionDelete":                       "DELETE /user/subscriptions/{}",
@@ -261,7 +264,7 @@ func printReport(t *testing.T, report map[outcome][]string) {
 	t.Helper()
 	var text strings.Builder
 	fmt.Fprintf(&text, "The SDK's own smoke tests of accounts, memberships and user (%s), each alone on a fresh demo:\n", sdkModule)
-	for _, o := range []outcome{passed, refusedBy, notServed, skipped, failed} {
+	for _, o := range []outcome{passed, refusedBy, unread, notServed, skipped, failed} {
 		names := report[o]
 		if len(names) == 0 {
 			continue
