@@ -34,7 +34,8 @@ type bare struct {
 // server that mails nothing: else an invitation writes to deliveries and tallies.
 func tables() []string {
 	return []string{
-		"accounts", "audit", "challenges", "counts", "deliveries", "goose_db_version", "idempotency", "identities",
+		"accounts", "audit", "challenges", "counts", "deliveries", "factors", "goose_db_version", "idempotency", "identities",
+		"instance_keys", "recovery_codes",
 		"instance", "memberships", "roles", "sessions", "suppressions", "tallies", "tokens", "totals",
 		"user_keys", "users",
 	}

@@ -88,7 +88,7 @@ func (s *site) unknownPathsAndMethods(t *testing.T) {
 	for _, target := range []string{
 		"/client/v4/nothing", "/client/v4/user/", "/client/v4/accounts/", "/client/v4//user", "//client/v4/user", "/client/v4/user/../user", "/client/v4/./user",
 		"/client/v4/user%2Finvites", "/client/v4/User", "/client/v5/user", "/v4/user", "/user", "/client/v4/accounts/" + harness.ID("a") + "/members/",
-		"/client/v4/user;x=1", "/client/v4/user%00", "/client/v4/%75ser/", "/client/v4/accounts/" + harness.ID("a") + "/audit_logs",
+		"/client/v4/user;x=1", "/client/v4/user%00", "/client/v4/%75ser/", "/client/v4/accounts/" + harness.ID("a") + "/audit_logs/",
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE", "OPTIONS"} {
 			answer := raw(t, s.as("owner@a.test"), method, target, nil, nil)
