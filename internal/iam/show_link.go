@@ -58,13 +58,13 @@ func (s *Service) showLink(
 		if err != nil {
 			return Replayable[shownLink]{}, err
 		}
-		if !leads {
-			return Replayable[shownLink]{}, invalid("", "this instance has no pages for a link to lead to; its operator gives it --base-url")
-		}
 		return once(tx, actor, key, func() (shownLink, error) {
 			row, link, err := DecideShowLink(facts, actor, s.mailing, tx.Now())
 			if err != nil {
 				return shownLink{}, err
+			}
+			if !leads { // told to who may have a link, not before
+				return shownLink{}, invalid("", "this instance has no pages for a link to lead to; its operator gives it --base-url")
 			}
 			entry := *entry
 			entry.Before, entry.After = linkSnapshot(facts.Target, facts.Link), linkSnapshot(row, link)
