@@ -89,7 +89,7 @@ func bodies() []struct {
 		{"guest@a.test", "PUT", "/memberships/" + rowID("a", "guest@a.test"), object{"status": "accepted"}},
 		{"operator", "POST", "/accounts", object{"name": "made", "type": "standard"}},
 		{"operator", "PUT", "/accounts/" + account, object{"name": "renamed", "type": "enterprise", "settings": object{
-			"enforce_twofactor": true, "abuse_contact_email": "x", "default_invite_lifetime": 7200, "member_limit": 50,
+			"enforce_twofactor": false, "abuse_contact_email": "x", "default_invite_lifetime": 7200, "member_limit": 50,
 		}}},
 		{"owner@a.test", "POST", "/accounts/" + account + "/members", object{
 			"email": "new@fresh.test", "roles": []any{viewer, object{"id": harness.MinimalAccess}}, "status": "pending", "expires_on": soon(),

@@ -35,6 +35,7 @@ func TestGrantors(t *testing.T) { //nolint:tparallel // the parts share a server
 	invited(seed, "house", "guest@corp.test", "grantor@house.test", viewer)
 	invited(seed, "house", "other@corp.test", "grantor@house.test", viewer)
 	seed.Account("rules", "owner@rules.test")
+	seed.Users[len(seed.Users)-1].TwoFactor = true // it is to enforce it
 	for _, name := range []string{"plain", "second", "third", "fourth"} {
 		seed.User(name + "@corp.test")
 		invited(seed, "rules", name+"@corp.test", "owner@rules.test", viewer)

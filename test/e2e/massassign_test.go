@@ -211,7 +211,7 @@ func compareChanges(t *testing.T, operation string, before, after content, want 
 		names = append(names, fresh, "FRESH")
 	}
 	// What follows by itself from the changes that are wanted.
-	follows := regexp.MustCompile(`^(counts|totals)/|^memberships/\S+ (first_name|last_name|revision|answered_on): `)
+	follows := regexp.MustCompile(`^(counts|totals)/|^memberships/\S+ (first_name|last_name|revision|answered_on|ended_on): `)
 	var got []string
 	for _, change := range before.changes(after) {
 		if change = strings.NewReplacer(names...).Replace(change); !follows.MatchString(change) {
