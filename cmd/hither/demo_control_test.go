@@ -184,7 +184,9 @@ func TestDemoClock(t *testing.T) {
 	}
 	told := d.mail("?to=" + dataset.DocumentationAdmin)
 	// Ends are gathered for five minutes: the demo's own is in the same letter.
-	if !slices.ContainsFunc(told, func(l demoLetter) bool { return !l.SentOn.Before(ends) && l.SentOn.Sub(ends) <= 5*time.Minute+time.Second }) {
+	if !slices.ContainsFunc(told, func(l demoLetter) bool {
+		return !l.SentOn.Before(ends) && l.SentOn.Sub(ends) <= 5*time.Minute+time.Second
+	}) {
 		t.Errorf("mail to the inviter: got %+v, want one that it expired, within five minutes after %s", told, ends)
 	}
 	if status := follow(t, link); status != http.StatusGone || d.inviteStatus() != "expired" {
