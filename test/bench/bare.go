@@ -35,8 +35,7 @@ type bare struct {
 func tables() []string {
 	return []string{
 		"accounts", "audit", "challenges", "counts", "deliveries", "factors", "goose_db_version", "idempotency", "identities",
-		"instance_keys", "recovery_codes",
-		"instance", "memberships", "roles", "sessions", "suppressions", "tallies", "tokens", "totals",
+		"instance", "instance_keys", "memberships", "recovery_codes", "roles", "sessions", "suppressions", "tallies", "tokens", "totals",
 		"user_keys", "users",
 	}
 }
