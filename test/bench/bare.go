@@ -32,6 +32,7 @@ type bare struct {
 // writes to: then the loop has to, or the comparison is a lie. The load sends
 // no idempotency keys, without which nothing is written to their table, and to a
 // server that mails nothing: else an invitation writes to deliveries and tallies.
+// PostgreSQL's event_position is written by who reads events.
 func tables() []string {
 	return []string{
 		"accounts", "audit", "challenges", "counts", "deliveries", "factors", "goose_db_version", "idempotency", "identities",

@@ -113,7 +113,8 @@ func (e *sqliteEngine) serveCopy(ctx context.Context, program, work string) (*se
 	if err != nil {
 		return nil, nil, err
 	}
-	hither, err := e.startHither(ctx, program, "--data", served)
+	// The copy knows the keys that the original was served with.
+	hither, err := e.startHither(ctx, program, "--data", served, "--keyring", e.path+".keys")
 	if err != nil {
 		return nil, nil, errors.Join(err, loop.close())
 	}

@@ -205,7 +205,7 @@ const postgresWriters = 8
 func (e *postgresEngine) openBare(ctx context.Context, own, hithers string) (*bare, error) {
 	b := &bare{
 		begin:    `BEGIN`,
-		tablesBy: `SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename COLLATE "C"`,
+		tablesBy: `SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'event_position' ORDER BY tablename COLLATE "C"`,
 		override: ` OVERRIDING SYSTEM VALUE`,
 	}
 	var err error
