@@ -42,3 +42,13 @@ func (x *exchange) once(body *fields) (iam.IdempotencyKey, error) {
 		Value: values[0], Operation: x.r.Method + " " + x.r.URL.Path, Request: sha256.Sum256(canonical),
 	}, nil
 }
+
+// onceUnread is once for a request of whose body, where there is one, nothing is
+// read.
+func (x *exchange) onceUnread() (iam.IdempotencyKey, error) {
+	body, err := x.optionalBody()
+	if err != nil {
+		return iam.IdempotencyKey{}, err
+	}
+	return x.once(body)
+}

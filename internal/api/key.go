@@ -42,11 +42,7 @@ type drawnKey struct {
 }
 
 func rotateKey(x *exchange) (answer, error) {
-	body, err := x.optionalBody()
-	if err != nil {
-		return answer{}, err
-	}
-	key, err := x.once(body)
+	key, err := x.onceUnread()
 	if err != nil {
 		return answer{}, err
 	}

@@ -252,11 +252,7 @@ func (x *exchange) resent(send sending, accountID, id iam.ID) (iam.Replayable[ia
 }
 
 func confirmOrganizationInvite(x *exchange) (answer, error) {
-	body, err := x.optionalBody()
-	if err != nil {
-		return answer{}, err
-	}
-	key, err := x.once(body)
+	key, err := x.onceUnread()
 	if err != nil {
 		return answer{}, err
 	}
@@ -275,11 +271,7 @@ type linkedInvite struct {
 }
 
 func linkOrganizationInvite(x *exchange) (answer, error) {
-	body, err := x.optionalBody()
-	if err != nil {
-		return answer{}, err
-	}
-	key, err := x.once(body)
+	key, err := x.onceUnread()
 	if err != nil {
 		return answer{}, err
 	}

@@ -18,8 +18,8 @@ type Open func(t *testing.T, now func() time.Time) iam.Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	for _, group := range []map[string]func(f *fixture){
-		accountTests, auditTests, auditLogTests, credentialTests, deliveryTests, eraseTests, factorTests, factsTests, idempotencyTests, identityTests,
-		invitationTests, memberTests, membershipTests, raceTests, retentionTests, roleTests, sessionTests, settleTests, transactionTests, userTests,
+		accountTests, auditTests, auditLogTests, budgetTests, credentialTests, deliveryTests, eraseTests, factorTests, factsTests,
+		idempotencyTests, identityTests, invitationTests, memberTests, membershipTests, raceTests, retentionTests, roleTests, sessionTests, settleTests, transactionTests, userTests,
 		wakingTests,
 	} {
 		for name, test := range group {
