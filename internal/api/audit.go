@@ -88,7 +88,7 @@ func actorType(kind iam.ActorKind) string {
 // interfaceOf is where a row came from.
 func interfaceOf(e iam.AuditEntry) string {
 	switch {
-	case e.Means == iam.MeansSession, e.Means == iam.MeansLink, e.Actor == iam.ByVisitor:
+	case e.Means == iam.MeansSession, e.Means == iam.MeansLink, e.Means == iam.MeansIdentity, e.Actor == iam.ByVisitor:
 		return "UI"
 	case e.Actor == iam.ByCommandLine:
 		return "CLI"

@@ -142,7 +142,7 @@ func meansOf(context string) []string {
 	case "api_token":
 		return []string{string(iam.MeansToken)}
 	case "dash":
-		return []string{string(iam.MeansSession), string(iam.MeansLink)}
+		return []string{string(iam.MeansSession), string(iam.MeansLink), string(iam.MeansIdentity)}
 	}
 	return nil
 }

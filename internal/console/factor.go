@@ -235,7 +235,7 @@ func (x *exchange) complete(recovery bool) error {
 		x.leadToSignIn(v.Next)
 		return nil
 	}
-	whole, err := x.Service.ShowFactor(x.r.Context(), x.half, iam.ShownFactor{Code: x.r.PostFormValue("code"), Recovery: recovery})
+	whole, err := x.showsFactor(iam.ShownFactor{Code: x.r.PostFormValue("code"), Recovery: recovery})
 	var status int
 	if status, v.Wrong = x.wrongCode(err); v.Wrong != "" {
 		x.stepPage(status, v)
@@ -252,6 +252,16 @@ func (x *exchange) complete(recovery bool) error {
 		}
 	}
 	x.beginSession(whole)
+	x.dropCookie(identityCookie)
 	x.to(v.Next)
 	return nil
+}
+
+// showsFactor shows a second factor, and has an identity linked that waits for it.
+func (x *exchange) showsFactor(shown iam.ShownFactor) (iam.SignedIn, error) {
+	var held arrived
+	if x.openCookie(identityCookie, &held) {
+		return x.Service.ShowFactorAndLink(x.r.Context(), x.half, shown, held.Assertion)
+	}
+	return x.Service.ShowFactor(x.r.Context(), x.half, shown)
 }

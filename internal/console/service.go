@@ -44,6 +44,7 @@ type Service interface {
 	FactorSeed(ctx context.Context, actor iam.Actor) ([]byte, error)
 	ConfirmFactor(ctx context.Context, actor iam.Actor, code string) (iam.ConfirmedFactor, error)
 	ShowFactor(ctx context.Context, actor iam.Actor, shown iam.ShownFactor) (iam.SignedIn, error)
+	ShowFactorAndLink(ctx context.Context, actor iam.Actor, shown iam.ShownFactor, assertion iam.Assertion) (iam.SignedIn, error)
 	RemoveFactor(ctx context.Context, actor iam.Actor, shown iam.ShownFactor) error
 	RenewRecoveryCodes(ctx context.Context, actor iam.Actor) ([]string, error)
 

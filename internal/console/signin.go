@@ -130,7 +130,9 @@ func (x *exchange) signIn(begun iam.SignedIn, next string) {
 	x.beginSession(begun)
 	x.dropCookie(browserCookie)
 	x.dropCookie(proofCookie)
-	x.dropCookie(identityCookie)
+	if !begun.LinkWaits {
+		x.dropCookie(identityCookie)
+	}
 	if actor := begun.Session.Actor(begun.User); actor.LacksFactor() {
 		x.toWith("/sign-in/factor", next)
 		return

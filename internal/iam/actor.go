@@ -22,6 +22,8 @@ const (
 	MeansToken   Means = "api_token"
 	MeansSession Means = "session"
 	MeansLink    Means = "link" // a mailed link or code, and nothing else
+	// MeansIdentity is an identity provider's word at the pages; its JWT is a token.
+	MeansIdentity Means = "identity"
 )
 
 // Actor is who makes a request and what it may do. User is zero unless Kind is

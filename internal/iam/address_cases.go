@@ -51,6 +51,7 @@ func (s *Service) ProveAddress(ctx context.Context, actor Actor, visitor Visitor
 	drawn.Factor = actor.Factor
 	entry := actor.Entry(s.newID(), AddressChange, "", actor.User.ID)
 	ended := actor.Entry(s.newID(), SessionEnd, "", actor.User.ID)
+	shown := actor.Entry(s.newID(), SessionEnd, "", actor.CredentialID)
 	begun := actor.Entry(s.newID(), SessionStart, "", drawn.ID)
 	visitor.Session = "" // it ends with all others
 	done, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (settled[SignedIn], error) {
@@ -66,15 +67,19 @@ func (s *Service) ProveAddress(ctx context.Context, actor Actor, visitor Visitor
 		if facts.User.ID != actor.User.ID {
 			return settled[SignedIn]{}, refuse(SignInFirst, "another user asked for this; sign in as that one, then open the link again")
 		}
+		// The session that was shown may have been ended meanwhile: then nothing begins.
+		if err := tx.EndSession(actor.CredentialID, shown); err != nil {
+			return settled[SignedIn]{}, missing(err, refuse(SignInFirst, "this session ended meanwhile; sign in again, then open the link again"))
+		}
 		after := before.User
 		after.Email, after.Verified = facts.Challenge.Email, true
 		if err := s.moveAddress(tx, before.User, after, *entry, ended); err != nil {
 			return settled[SignedIn]{}, err
 		}
 		begun := begun
-		begun.by(after)
+		begun.by(after, MeansLink)
 		session, err := s.begin(tx, drawn, after, visitor, begun, AuditEntry{})
-		return settled[SignedIn]{result: SignedIn{session, after, secret}}, err
+		return settled[SignedIn]{result: SignedIn{Session: session, User: after, Secret: secret}}, err
 	})
 	if err == nil {
 		err = done.refusal

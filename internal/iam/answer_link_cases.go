@@ -77,7 +77,7 @@ func (s *Service) answerByLink(
 			if done.SignedIn, err = s.join(tx, join, facts.Invitation, visitor); err != nil {
 				return LinkAnswer{}, err
 			}
-			entry.by(done.SignedIn.User)
+			entry.by(done.SignedIn.User, MeansLink)
 		}
 		if err := s.applyAnswer(tx, actor, &facts.AnswerFacts, decision.Row, reason, *entry); err != nil {
 			return LinkAnswer{}, err
@@ -107,12 +107,12 @@ func (s *Service) drawJoining(actor Actor, visitor Visitor) joining {
 // join makes the user of an invited address, and signs it in.
 func (s *Service) join(tx Tx, j joining, invitation Invitation, visitor Visitor) (SignedIn, error) {
 	user := User{ID: j.userID, Email: invitation.Email, Verified: true, CreatedOn: tx.Now(), Locale: visitor.Locale}
-	j.made.by(user)
+	j.made.by(user, MeansLink)
 	j.made.After = userSnapshot(user)
 	if err := tx.InsertUser(user, j.made); err != nil {
 		return SignedIn{}, err
 	}
-	j.begun.by(user)
+	j.begun.by(user, MeansLink)
 	session, err := s.begin(tx, j.session, user, visitor, j.begun, j.replaced)
 	return SignedIn{Session: session, User: user, Secret: j.secret}, err
 }

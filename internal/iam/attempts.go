@@ -53,10 +53,11 @@ func (s SignIn) askingForLink(email string, holder LinkHolder, now time.Time) []
 	}
 }
 
-// knownAt says that the browser proved before that it reads the mailbox of a
-// challenge's user.
+// knownAt says that the browser proved before that it reads the mailbox which it
+// signs in by. Of the new one of a changed address nobody knows that: were it told
+// apart by whether somebody has it, the limits would tell so.
 func (v Visitor) knownAt(c Challenge) bool {
-	return c.UserID != "" && v.Known == c.UserID || v.HasRead != "" && v.HasRead == c.Email
+	return c.Purpose == ForSignIn && (c.UserID != "" && v.Known == c.UserID || v.HasRead != "" && v.HasRead == c.Email)
 }
 
 // failing are the tallies of proofs that fail. Those of an address are of codes
@@ -81,7 +82,7 @@ func (s SignIn) guessing(user User, actor Actor, now time.Time) []Tally {
 	return []Tally{
 		tallyOf("factor_user", subject, attemptStretch, guessesPerUser, now),
 		tallyOf("factor_user_day", subject, day, guessesPerDay, now),
-		tallyOf("fail_client", s.Secrets.Blind(client(actor.RemoteAddr)), attemptStretch, fewPerClient, now),
+		tallyOf("factor_client", s.Secrets.Blind(client(actor.RemoteAddr)), attemptStretch, fewPerClient, now),
 	}
 }
 

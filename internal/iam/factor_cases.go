@@ -139,6 +139,16 @@ func (s *Service) ConfirmFactor(ctx context.Context, actor Actor, code string) (
 // second factor. Its secret is another one from then on. It must be a sign-in of
 // the last minutes: who finds an older one begins anew.
 func (s *Service) ShowFactor(ctx context.Context, actor Actor, shown ShownFactor) (SignedIn, error) {
+	return s.showFactor(ctx, actor, shown, nil)
+}
+
+// ShowFactorAndLink does so, and links the identity that the same browser showed
+// when it proved the mailbox: see SignedIn.LinkWaits.
+func (s *Service) ShowFactorAndLink(ctx context.Context, actor Actor, shown ShownFactor, assertion Assertion) (SignedIn, error) {
+	return s.showFactor(ctx, actor, shown, &assertion)
+}
+
+func (s *Service) showFactor(ctx context.Context, actor Actor, shown ShownFactor, waiting *Assertion) (SignedIn, error) {
 	if err := errors.Join(mustBePerson(actor), s.takesFactors()); err != nil {
 		return SignedIn{}, err
 	}
@@ -147,7 +157,12 @@ func (s *Service) ShowFactor(ctx context.Context, actor Actor, shown ShownFactor
 	}
 	secret := NewSessionSecret()
 	entry := actor.Entry(s.newID(), FactorShow, "", actor.CredentialID)
+	linking := s.drawLinking(actor, MeansIdentity)
 	done, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (settled[SignedIn], error) {
+		linking := linking
+		if err := linking.look(tx, waiting); err != nil { // first, since it locks whom it is about
+			return settled[SignedIn]{}, err
+		}
 		facts, err := tx.FactorFacts(actor.User.ID)
 		if err != nil {
 			return settled[SignedIn]{}, missing(err, notFound("user"))
@@ -162,6 +177,11 @@ func (s *Service) ShowFactor(ctx context.Context, actor Actor, shown ShownFactor
 		signed, err := s.raise(tx, facts.User, actor, by, secret)
 		if err != nil {
 			return settled[SignedIn]{}, err
+		}
+		if waiting != nil && signed.Session.Method == ByMailbox && waiting.Email == facts.User.Email {
+			if err := s.linkProved(tx, linking, *waiting, facts.User); err != nil {
+				return settled[SignedIn]{}, err
+			}
 		}
 		entry.After = encode(map[string]string{"factor": by})
 		return settled[SignedIn]{result: signed}, tx.Record(*entry)

@@ -70,12 +70,12 @@ type IdentityDecision struct {
 // DecideIdentity says which user an assertion stands for. An identity that is
 // known is its user's. Else an address by itself opens no user that exists:
 // the issuer has to speak for its domain, and must not have called somebody
-// else by it before. Nobody becomes a user who was not invited.
+// else by it before, and nothing is linked past a second factor. Nobody becomes a user who was not invited.
 func DecideIdentity(f IdentityFacts, a Assertion) (IdentityDecision, error) {
 	switch {
 	case f.Identity != nil:
 		return IdentityDecision{User: f.User}, mustBeActive(f.User)
-	case f.Holder != nil && a.Authoritative && !f.HolderKnown && f.Holder.Verified && !f.Holder.Suspended:
+	case f.Holder != nil && a.Authoritative && !f.HolderKnown && f.Holder.Verified && !f.Holder.Suspended && !f.Holder.OwnFactor:
 		return IdentityDecision{User: *f.Holder, Link: true, Why: LinkedByAuthority}, nil
 	case f.Holder == nil && f.Invited:
 		return IdentityDecision{Link: true, New: true, Why: LinkedAtCreation}, nil

@@ -26,7 +26,7 @@ func (s *Service) Recognize(ctx context.Context, assertion Assertion, visitor Vi
 	if !decision.Link {
 		return Recognized{User: decision.User, IdentityID: facts.Identity.ID}, nil
 	}
-	drawn := s.drawLinking(visitor.Actor())
+	drawn := s.drawLinking(visitor.Actor(), MeansToken)
 	return write(ctx, s, drawn.linked, func(tx Tx, _ *AuditEntry) (Recognized, error) {
 		return s.recognize(tx, drawn, assertion)
 	})
@@ -36,7 +36,7 @@ func (s *Service) Recognize(ctx context.Context, assertion Assertion, visitor Vi
 // It is IdentityUnlinked where the mailbox has to be proved first: see
 // SignInAndLink.
 func (s *Service) SignInByIdentity(ctx context.Context, visitor Visitor, assertion Assertion) (SignedIn, error) {
-	drawn := s.drawLinking(visitor.Actor())
+	drawn := s.drawLinking(visitor.Actor(), MeansIdentity)
 	session, secret := s.drawSession()
 	session.Method, session.Factor = ByIdentity, assertion.Factor
 	entry := visitor.Actor().Entry(s.newID(), SessionStart, "", session.ID)
@@ -46,14 +46,15 @@ func (s *Service) SignInByIdentity(ctx context.Context, visitor Visitor, asserti
 		if err != nil {
 			return SignedIn{}, err
 		}
-		entry.by(known.User)
+		entry.by(known.User, MeansIdentity)
 		begun, err := s.begin(tx, session, known.User, visitor, *entry, replaced)
 		return SignedIn{Session: begun, User: known.User, Secret: secret}, err
 	})
 }
 
 // SignInAndLink begins a session of the user whose mailbox is proved, and links
-// the identity that the same browser showed: see ChallengeFacts.linksBy.
+// the identity that the same browser showed: see ChallengeFacts.linksBy. A user with
+// a second factor shows that first: see SignedIn.LinkWaits.
 func (s *Service) SignInAndLink(ctx context.Context, visitor Visitor, proof Proof, assertion Assertion) (SignedIn, error) {
 	return s.signInByMail(ctx, visitor, proof, &assertion)
 }
@@ -87,12 +88,13 @@ func (s *Service) Unlink(ctx context.Context, actor Actor, userID, id ID) error 
 // for it, and what is found of it.
 type linking struct {
 	userID, identityID ID
+	means              Means // by what the user is known
 	made, linked       AuditEntry
 	facts              IdentityFacts
 }
 
-func (s *Service) drawLinking(actor Actor) linking {
-	l := linking{userID: s.drawID(), identityID: s.drawID()}
+func (s *Service) drawLinking(actor Actor, means Means) linking {
+	l := linking{means: means, userID: s.drawID(), identityID: s.drawID()}
 	l.made = actor.Entry(s.newID(), UserCreate, "", l.userID)
 	l.linked = actor.Entry(s.newID(), IdentityLink, "", l.identityID)
 	return l
@@ -121,7 +123,7 @@ func (s *Service) recognize(tx Tx, l linking, a Assertion) (Recognized, error) {
 	user := decision.User
 	if decision.New {
 		user = User{ID: l.userID, Email: a.Email, Verified: true, CreatedOn: tx.Now()}
-		l.made.by(user)
+		l.made.by(user, l.means)
 		l.made.After = userSnapshot(user)
 		if err := tx.InsertUser(user, l.made); err != nil {
 			return Recognized{}, overtaken(err)
@@ -148,7 +150,7 @@ func (s *Service) linkProved(tx Tx, l linking, a Assertion, user User) error {
 // link adds an identity, and tells a user who was there before.
 func (s *Service) link(tx Tx, l linking, a Assertion, user User, why LinkReason) error {
 	identity := Identity{ID: l.identityID, Issuer: a.Issuer, Subject: a.Subject, UserID: user.ID, Reason: why, CreatedOn: tx.Now()}
-	l.linked.by(user)
+	l.linked.by(user, l.means)
 	l.linked.After = identity.snapshot()
 	if err := tx.InsertIdentity(identity, l.linked); err != nil {
 		return overtaken(err)

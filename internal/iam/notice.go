@@ -14,6 +14,7 @@ const (
 	FactorAdded      Notice = "factor-added"
 	FactorRemoved    Notice = "factor-removed"
 	RecoveryCodeUsed Notice = "recovery-code-used"
+	RecoveryRenewed  Notice = "recovery-renewed"
 	SignInLinked     Notice = "sign-in-linked" // with an identity of a provider
 )
 

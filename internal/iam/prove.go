@@ -21,7 +21,7 @@ func (s *Service) proveUser(tx Tx, user User, entry AuditEntry) (User, error) {
 	}
 	proven := user
 	proven.Verified = true
-	entry.by(user)
+	entry.by(user, MeansLink)
 	proof, credentials, sessions := entry, entry, entry
 	proof.OperationID += "-proof"
 	proof.Action, proof.TargetID = UserProve, user.ID

@@ -63,7 +63,10 @@ func (s *Service) RenewRecoveryCodes(ctx context.Context, actor Actor) ([]string
 		if facts.Factor == nil {
 			return struct{}{}, refuse(NotFound, "there is no second factor that recovery codes could stand in for; set one up first")
 		}
-		return struct{}{}, tx.KeepRecoveryCodes(facts.User.ID, kept, *entry)
+		if err := tx.KeepRecoveryCodes(facts.User.ID, kept, *entry); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, s.mailing.queue(tx, noticeOf(RecoveryRenewed, facts.User, *entry, tx.Now()))
 	})
 	if err != nil {
 		return nil, err

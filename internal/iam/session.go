@@ -140,6 +140,9 @@ type SignedIn struct {
 	Session Session
 	User    User
 	Secret  string
+	// LinkWaits says that the identity which the browser showed is not linked
+	// before the session has shown its user's second factor.
+	LinkWaits bool
 }
 
 // start is a session of user that begins now; its id and hash are drawn before,

@@ -100,7 +100,7 @@ func (s *Service) settle(
 		return ChallengeFacts{}, nil, tooMany(*full, tx.Now())
 	}
 	if proved {
-		entry.by(facts.User)
+		entry.by(facts.User, MeansLink)
 		return facts, nil, tx.UseChallenge(proof.ID)
 	}
 	if !proof.ByLink && facts.Challenge.ID != "" {
@@ -129,7 +129,7 @@ func (s *Service) signInByMail(ctx context.Context, visitor Visitor, proof Proof
 	drawn, secret := s.drawSession()
 	entry := visitor.Actor().Entry(s.newID(), SessionStart, "", drawn.ID)
 	replaced := visitor.Actor().Entry(s.newID(), SessionEnd, "", visitor.Session)
-	linking := s.drawLinking(visitor.Actor())
+	linking := s.drawLinking(visitor.Actor(), MeansIdentity)
 	done, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (settled[SignedIn], error) {
 		linking, drawn := linking, drawn
 		if err := linking.look(tx, shown); err != nil { // first, since it locks whom it is about
@@ -146,14 +146,18 @@ func (s *Service) signInByMail(ctx context.Context, visitor Visitor, proof Proof
 		if err != nil {
 			return settled[SignedIn]{}, err
 		}
-		if shown != nil && facts.linksBy(*shown, proof) {
+		links := shown != nil && facts.linksBy(*shown, proof)
+		// Who reads the mailbox is not the user yet where that has a second factor:
+		// an identity would open the user to it for good. See ShowFactorAndLink.
+		waits := links && user.OwnFactor
+		if links && !waits {
 			if err := s.linkProved(tx, linking, *shown, user); err != nil {
 				return settled[SignedIn]{}, err
 			}
 			drawn.Method, drawn.Factor = ByIdentity, shown.Factor
 		}
 		session, err := s.begin(tx, drawn, user, visitor, *entry, replaced)
-		return settled[SignedIn]{result: SignedIn{session, user, secret}}, err
+		return settled[SignedIn]{result: SignedIn{session, user, secret, waits}}, err
 	})
 	if err == nil {
 		err = done.refusal
@@ -236,9 +240,10 @@ func (s *Service) EndOtherSessions(ctx context.Context, actor Actor) error {
 	return err
 }
 
-// by says that the user did it, who was unknown when the entry was begun.
-func (e *AuditEntry) by(user User) {
-	e.Actor, e.ActorID, e.ActorEmail, e.Means = ByUser, user.ID, user.Email, MeansLink
+// by says that the user did it, who was unknown when the entry was begun, and by
+// what it was known then.
+func (e *AuditEntry) by(user User, means Means) {
+	e.Actor, e.ActorID, e.ActorEmail, e.Means = ByUser, user.ID, user.Email, means
 }
 
 func sessionSnapshot(session Session) string {

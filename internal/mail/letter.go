@@ -102,6 +102,7 @@ const (
 	FactorAdded      Event = "factor-added"
 	FactorRemoved    Event = "factor-removed"
 	RecoveryCodeUsed Event = "recovery-code-used"
+	RecoveryRenewed  Event = "recovery-renewed"
 	KeyRotated       Event = "key-rotated"
 	AddressChanged   Event = "address-changed" // goes to the old address and does not name the new one
 	SignInLinked     Event = "sign-in-linked"
@@ -109,7 +110,7 @@ const (
 
 // Events are all of them.
 func Events() []Event {
-	return []Event{FactorAdded, FactorRemoved, RecoveryCodeUsed, KeyRotated, AddressChanged, SignInLinked}
+	return []Event{FactorAdded, FactorRemoved, RecoveryCodeUsed, RecoveryRenewed, KeyRotated, AddressChanged, SignInLinked}
 }
 
 // Notice tells a user that something about its security changed.

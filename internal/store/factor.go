@@ -120,6 +120,8 @@ func (t *tx) DropFactors(userID iam.ID, entry iam.AuditEntry) error {
 		`DELETE FROM factors WHERE user_id = $1`,
 		`DELETE FROM recovery_codes WHERE user_id = $1`,
 		`UPDATE users SET own_factor = 0 WHERE id = $1`,
+		// Sessions that showed it have not shown the next one.
+		`UPDATE sessions SET factor = '' WHERE user_id = $1 AND factor IN ('` + iam.ByTOTP + `', '` + iam.ByRecoveryCode + `')`,
 	} {
 		if _, err := t.exec(statement, string(userID)); err != nil {
 			return fmt.Errorf("drop factors: %w", err)
