@@ -27,7 +27,8 @@ type demoWorld struct {
 	delivering   *delivering
 	startSweeps  func() (stop func())
 	stopSweeping func()
-	ended        <-chan struct{} // closed when the demo ends
+	ended        <-chan struct{} // closed when the world ends: who waits in it is to go
+	end          context.CancelFunc
 
 	using sync.RWMutex // held by whoever asks something of this world
 	over  bool
@@ -44,7 +45,9 @@ func (d *demoStage) open(rows iam.Dataset) (_ *demoWorld, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the demo's database: %w", err)
 	}
-	w := &demoWorld{folder: folder, clock: &clock.Movable{}, ended: d.lifetime.Done()}
+	w := &demoWorld{folder: folder, clock: &clock.Movable{}}
+	lifetime, end := context.WithCancel(d.lifetime)
+	w.ended, w.end = lifetime.Done(), end
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.Close())
@@ -62,9 +65,11 @@ func (d *demoStage) open(rows iam.Dataset) (_ *demoWorld, err error) {
 	return w, w.run(d)
 }
 
-// Close ends a world, also one that was opened by half: when nobody asks
-// anything of it any more its workers stop, and its database is removed.
+// Close ends a world, also one that was opened by half: who waits for its events
+// is sent away, and when nobody asks anything of it any more its workers stop, and
+// its database is removed.
 func (w *demoWorld) Close() error {
+	w.end()
 	w.using.Lock()
 	defer w.using.Unlock()
 	w.over = true
@@ -88,7 +93,7 @@ func (w *demoWorld) run(d *demoStage) error {
 		return err
 	}
 	options := over(w.db, server.Options{
-		Logger: d.logger, Metrics: server.NewMetrics(buildInfo()), Pages: pages, ShutdownTimeout: demoShutdown,
+		Logger: d.logger, Metrics: server.NewMetrics(buildInfo()), Pages: pages, ShutdownTimeout: demoShutdown, Ended: w.ended,
 	})
 	if w.site, err = server.NewSite(options); err != nil {
 		return err

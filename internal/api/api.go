@@ -30,7 +30,7 @@ const Prefix = "/client/v4"
 // object that clients send back, a member whose fifty roles name each area.
 const MaxBody = 1 << 20
 
-// Options are what the wire stands on. All but the last are needed.
+// Options are what the wire stands on. All before InvitationLink are needed.
 type Options struct {
 	Service *iam.Service
 	Auth    *auth.Authenticator
@@ -40,6 +40,9 @@ type Options struct {
 
 	// InvitationLink makes the text of a link to a page; nil: there are no pages.
 	InvitationLink func(link iam.InvitationLink) string
+	// Ended is closed when what the wire stands on is taken away: who waits for
+	// events is answered then. nil never is.
+	Ended <-chan struct{}
 }
 
 // New returns the handler of all routes. Whatever it is asked, it answers with

@@ -125,8 +125,8 @@ func (r *eventReader) poll(wait time.Duration) (answer, error) {
 	return answer{result: events, page: &logPageInfo{Count: strconv.Itoa(len(events)), Cursor: cursor, Cursors: logCursors{cursor}}}, nil
 }
 
-// sleep waits; false means that it is over: the server stops, or nobody waits any
-// more.
+// sleep waits; false means that it is over: the server stops, or what it serves
+// ends, or nobody waits any more.
 func (x *exchange) sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()
@@ -134,6 +134,8 @@ func (x *exchange) sleep(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	case <-x.trace.Stopping:
+	case <-x.Ended:
+	case <-x.trace.Gone:
 	case <-ctx.Done():
 	}
 	return false
@@ -153,8 +155,7 @@ func (r *eventReader) stream() error {
 	defer r.waiters.leave()
 	// The time of a request is over long before a stream is; what bounds it is how
 	// long the client takes for each event.
-	gone := r.r.Context()
-	ctx := context.WithoutCancel(gone)
+	ctx := context.WithoutCancel(r.r.Context())
 	r.r = r.r.WithContext(ctx)
 	control := http.NewResponseController(r.w)
 	_ = control.SetReadDeadline(time.Time{}) // a test's writer has none

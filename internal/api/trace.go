@@ -20,6 +20,10 @@ type Trace struct {
 	// Stopping is closed when the server stops: who waits for events is answered
 	// then. nil never is.
 	Stopping <-chan struct{}
+	// Gone is closed when the client has gone. The context of the request says so
+	// too, but ends with the time for work on it, which a stream outlives. nil: that
+	// isn't known.
+	Gone <-chan struct{}
 	// Route is the pattern of the path ("/client/v4/user/invites/{invite_id}"),
 	// "" where there is none: fit to label a metric.
 	Route string

@@ -22,7 +22,7 @@ type exchange struct {
 // ServeHTTP answers a request, then logs and counts what came of it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	x := &exchange{recorder: recorder{ResponseWriter: w}, trace: api.Trace{RequestID: s.NewID(), Stopping: s.stopping}}
+	x := &exchange{recorder: recorder{ResponseWriter: w}, trace: api.Trace{RequestID: s.NewID(), Stopping: s.stopping, Gone: r.Context().Done()}}
 	x.peer = s.Proxies.place(r)
 	s.Metrics.inFlight.Add(1)
 	defer func() {

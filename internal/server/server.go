@@ -43,6 +43,7 @@ type Options struct {
 	Issuers         *oidc.Issuers    // whose word on who somebody is counts; nil: nobody's
 	Pages           *console.Options // the pages beside the API, as far as the server doesn't know it; nil: there are none
 	Site            http.Handler     // answers instead of the API and the pages, of which it is made by NewSite; nil: these do
+	Ended           <-chan struct{}  // closed when NewSite's answers are over although the server goes on; nil: they never are
 	DrainDelay      time.Duration    // between /readyz turning 503 and the end of accepting
 	ShutdownTimeout time.Duration    // for requests to finish once nothing is accepted any more
 }

@@ -20,7 +20,7 @@ func NewSite(o Options) (http.Handler, error) {
 		o.Auth = o.Auth.WithIssuers(o.Issuers, o.Service)
 	}
 	s := &site{api: api.New(api.Options{
-		Service: o.Service, Auth: o.Auth, Logger: o.Logger, NewID: o.NewID, Now: o.Now, InvitationLink: o.links(),
+		Service: o.Service, Auth: o.Auth, Logger: o.Logger, NewID: o.NewID, Now: o.Now, InvitationLink: o.links(), Ended: o.Ended,
 	})}
 	if o.Pages == nil {
 		return s, nil
