@@ -184,16 +184,16 @@ const maxPage = 30 << 10
 func TestEveryPage(t *testing.T) {
 	t.Parallel()
 	for _, e := range exhibits() {
-		for _, lang := range languages() {
-			t.Run(e.name+"/"+lang, func(t *testing.T) {
-				t.Parallel()
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			for _, lang := range languages() { // one after the other: an exhibit has one world
 				s := newSite(t, e.world, "https://hither.example.com")
 				r := e.request(s)
 				r.Header.Set("Accept-Language", lang)
 				got := s.do(r)
 				page := got.Body.String()
 				if got.Code != e.status {
-					t.Fatalf("status: got %d, want %d\n%s", got.Code, e.status, page)
+					t.Fatalf("%s: status: got %d, want %d\n%s", lang, got.Code, e.status, page)
 				}
 				if kind := got.Header().Get("Content-Type"); kind != "text/html; charset=utf-8" {
 					t.Errorf("type: got %q", kind)
@@ -209,8 +209,8 @@ func TestEveryPage(t *testing.T) {
 				if size := len(page) + len(styleText); size > maxPage {
 					t.Errorf("%d bytes with the style, want at most %d", size, maxPage)
 				}
-			})
-		}
+			}
+		})
 	}
 }
 
