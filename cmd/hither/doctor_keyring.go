@@ -41,6 +41,9 @@ func (d *doctor) keyring(env *environment, facts store.Inspection) {
 		d.failf(check, wayOut, "%s has none of the keys that this database was served with, %s", at, strings.Join(facts.InstanceKeys, ", "))
 		return
 	}
+	if gone := missing(ring, facts.InstanceKeys); len(gone) > 0 {
+		d.warnf(check, oldCopy, "%s lacks keys that this database was served with, %s: it may be an old copy", at, strings.Join(gone, ", "))
+	}
 	for _, id := range orphans(facts.Sealed, ring) {
 		d.failf(check, "put back the copy of the keyring that has it; those whose values these are can't use them until then",
 			"values are sealed with the key %s (%s), which is not on %s", id, strings.Join(sealedBy(facts.Sealed, id), ", "), at)

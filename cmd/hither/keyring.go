@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"hither/internal/clock"
@@ -40,6 +41,22 @@ func (c *keyringCommand) file(env *environment) (string, error) {
 			"by --keyring, then hand its text on to every node"}
 	}
 	return at.file, err
+}
+
+// noDatabase reports whether the keyring is that of a file which is not there yet.
+// One that is named for itself can be any database's.
+func (c *keyringCommand) noDatabase() bool {
+	_, err := os.Stat(c.Data)
+	return c.Keyring == "" && c.Database == "" && errors.Is(err, fs.ErrNotExist)
+}
+
+// checkSame refuses a database that is not the keyring's.
+func (c *keyringCommand) checkSame(file string, ring seal.Keyring, known []string) error {
+	if len(known) == 0 || len(missing(ring, known)) < len(known) {
+		return nil
+	}
+	return fmt.Errorf("%s was served with other keys than those on %s, %s: name the keyring's own with --data (HITHER_DATA) or --database (HITHER_DATABASE)",
+		place{file: c.Data, url: c.Database}, file, strings.Join(known, ", "))
 }
 
 // longestLink is the longest that an invitation, and so its link, is good for.
@@ -103,7 +120,7 @@ node needs the same: as a file of mode 0600, --keyring %[1]s, or as its text in
 type keyringRotateCommand struct{ keyringCommand }
 
 // Run adds a key and makes it current.
-func (c *keyringRotateCommand) Run(_ context.Context, s streams, env *environment) error {
+func (c *keyringRotateCommand) Run(ctx context.Context, s streams, env *environment) error {
 	file, err := c.file(env)
 	if err != nil {
 		return err
@@ -111,6 +128,13 @@ func (c *keyringRotateCommand) Run(_ context.Context, s streams, env *environmen
 	ring, err := seal.Rotate(file, clock.Now())
 	if err != nil {
 		return err
+	}
+	if err := c.note(ctx, s, file, ring); err != nil {
+		// The key is in force all the same, and to rotate again would not help.
+		_, err := fmt.Fprintf(s.err, "the database does not know of the new key before a server starts anew: %v\n", err)
+		if err != nil {
+			return wrote(err)
+		}
 	}
 	if c.JSON {
 		return writeJSON(s.out, keyRecords(ring))
@@ -122,4 +146,15 @@ key before %s only if somebody else may have it. Keep a copy of the file,
 apart from the backups of the database.
 `, ring.Current().ID, quoted(file), show(ring.Current().Created.Add(longestLink)))
 	return wrote(err)
+}
+
+// note has the database know the new key, so that a copy of the keyring from before
+// is noticed.
+func (c *keyringRotateCommand) note(ctx context.Context, s streams, file string, ring seal.Keyring) error {
+	if c.noDatabase() {
+		return nil
+	}
+	return c.run(ctx, s, func(s session) error {
+		return s.store.NoteInstanceKeys(ctx, idsOn(ring), func(known []string) error { return c.checkSame(file, ring, known) })
+	})
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -55,11 +53,18 @@ func (c *keyringDropCommand) settle(ctx context.Context, s streams, file string)
 	if len(stay) == len(ring.Keys()) || ring.Current().ID == c.Key {
 		return nil // seal.Drop says what is wrong
 	}
-	if _, err := os.Stat(c.Data); c.Database == "" && errors.Is(err, fs.ErrNotExist) {
+	if c.noDatabase() {
 		return nil
 	}
 	var sealed sealedError
 	err = c.run(ctx, s, func(s session) error {
+		known, err := s.store.InstanceKeys(ctx)
+		if err == nil {
+			err = c.checkSame(file, ring, known)
+		}
+		if err != nil {
+			return err
+		}
 		found, err := s.store.Sealed(ctx)
 		if err != nil {
 			return err

@@ -53,14 +53,27 @@ func (c *serveCommand) openKeys(ctx context.Context, at keyPlace, db opened, log
 		return nil, err
 	}
 	ring := keys()
-	if err := checkKnown(at, ring, known); err != nil {
+	err = db.store.NoteInstanceKeys(ctx, idsOn(ring), func(now []string) error {
+		known = now
+		return checkKnown(at, ring, now)
+	})
+	if err != nil {
 		return nil, err
 	}
-	fresh := slices.DeleteFunc(idsOn(ring), func(id string) bool { return slices.Contains(known, id) })
-	if len(fresh) == 0 {
-		return keys, nil
+	if gone := missing(ring, known); len(gone) > 0 {
+		logger.Warn("the keyring lacks keys that this database was served with: it may be an old copy, and what they made does not open; "+
+			oldCopy, "keyring", ring, "lacks", strings.Join(gone, ", "))
 	}
-	return keys, db.store.NoteInstanceKeys(ctx, fresh)
+	return keys, nil
+}
+
+// oldCopy is what leads on where a keyring has some of the keys that it should.
+const oldCopy = "put back the newest copy; where there is none, `hither keyring forget` gives up what the missing keys made"
+
+// missing are the keys that a database knows and a keyring has not.
+func missing(ring seal.Keyring, known []string) []string {
+	on := idsOn(ring)
+	return slices.DeleteFunc(slices.Clone(known), func(id string) bool { return slices.Contains(on, id) })
 }
 
 // sealedBy is how many values of each table a key of sealed ones opens.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,6 +91,80 @@ func TestKeysChangeBetweenTwoStarts(t *testing.T) {
 	d.ok("keyring", "rotate")
 	d.ok("keyring", "drop", old)
 	d.served()
+}
+
+// TestAnOldKeyringIsNoticed: a copy from before a rotation opens much, so a server
+// takes it, but says what it lacks. No server need have started since.
+func TestAnOldKeyringIsNoticed(t *testing.T) {
+	t.Parallel()
+	d, _ := newFilledDesk(t)
+	path := d.data + ".keys"
+	d.served()
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.ok("keyring", "rotate")
+	id := d.objects("keyring", "show", "--json")[1]["id"].(string)
+	d.finds(checkOK, "keyring", path+": 2 keys", "", nil)
+	if err := os.WriteFile(path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.finds(checkWarn, "keyring", "served with, "+id+": it may be an old copy", "put back the newest copy", nil)
+	lacks := func() (ids any) {
+		t.Helper()
+		p := startIn(t, []string{"HITHER_DATA=" + d.data}, "serve", "--listen=127.0.0.1:0")
+		defer p.end()
+		for {
+			line, err := p.stderr.ReadString('\n')
+			var entry map[string]any
+			if err != nil || json.Unmarshal([]byte(line), &entry) != nil {
+				t.Fatalf("the log ended with %q: %v", line, err)
+			}
+			switch text, _ := entry["msg"].(string); {
+			case text == "serving":
+				return ids
+			case strings.Contains(text, "put back the newest copy"):
+				ids = entry["lacks"]
+			}
+		}
+	}
+	if got := lacks(); got != id {
+		t.Errorf("a server with the keyring from before: the log says that it lacks %v, want %s", got, id)
+	}
+	d.ok("keyring", "forget")
+	if got := lacks(); got != nil {
+		t.Errorf("after the loss was admitted: the log says that the keyring lacks %v", got)
+	}
+}
+
+// TestDroppingAKeyAsksTheRightDatabase: a keyring that is named for itself can be any
+// database's, so that none lies where one lies by default says nothing, and one of
+// another instance can't answer.
+func TestDroppingAKeyAsksTheRightDatabase(t *testing.T) {
+	t.Parallel()
+	d, _ := newFilledDesk(t)
+	d.served()
+	ring := d.data + ".keys"
+	old := d.objects("keyring", "show", "--json")[0]["id"].(string)
+	d.ok("keyring", "rotate")
+	empty := newDesk(t)
+	empty.refused("there is no database "+empty.data, "keyring", "drop", old, "--keyring", ring)
+	other, _ := newFilledDesk(t)
+	other.served()
+	other.refused("was served with other keys", "keyring", "drop", old, "--keyring", ring)
+	code, _, said := other.run("", "keyring", "rotate", "--keyring", ring)
+	if code != exitOK || !strings.Contains(said, "was served with other keys") {
+		t.Errorf("hither keyring rotate beside another's database: got exit code %d and %q", code, said)
+	}
+	if got := len(d.objects("keyring", "show", "--json")); got != 3 {
+		t.Errorf("after refusals and a rotation: got %d keys, want all three", got)
+	}
+	other.finds(checkOK, "keyring", "1 key", "", nil)
+	code, _, said = empty.run("", "keyring", "drop", old, "--keyring", ring, "--force")
+	if code != exitOK || !strings.Contains(said, "could not be asked") {
+		t.Errorf("with --force: got exit code %d and %q, want the key dropped", code, said)
+	}
 }
 
 // TestWhatIsSealedKeepsItsKey: what counts is which keys the database's values name.

@@ -152,24 +152,24 @@ func inspectRows(ctx context.Context, db querier, found *Inspection, now time.Ti
 	if err := inspectUngoverned(ctx, db, found); err != nil {
 		return err
 	}
-	if err := inspectKeys(ctx, db, found); err != nil {
+	if err := inspectKeys(ctx, db, found, now); err != nil {
 		return err
 	}
 	return inspectRoles(ctx, db, found, now)
 }
 
-func inspectKeys(ctx context.Context, db querier, found *Inspection) error {
+func inspectKeys(ctx context.Context, db querier, found *Inspection, now time.Time) error {
 	err := eachRow(ctx, db, instanceKeysQuery, nil, func(r row) error {
 		var id string
 		err := r.Scan((*text)(&id))
 		found.InstanceKeys = append(found.InstanceKeys, id)
 		return err
 	})
-	query := sealedQuery(sealedColumns())
+	query, args := sealedQuery(sealedColumns(), now)
 	if err != nil || query == "" {
 		return err
 	}
-	return eachRow(ctx, db, query, nil, func(r row) error {
+	return eachRow(ctx, db, query, args, func(r row) error {
 		one, err := scanSealed(r)
 		found.Sealed = append(found.Sealed, one)
 		return err

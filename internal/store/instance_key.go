@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"hither/internal/iam"
 )
@@ -12,9 +14,14 @@ import (
 // sealedColumns are where values lie that an instance key alone opens. What is
 // not named here would be lost with its key, unseen; a test holds that every
 // column of bytes is named, or known to hold no such value.
-func sealedColumns() []sealedColumn { return []sealedColumn{{"factors", "seed"}} }
+func sealedColumns() []sealedColumn {
+	return []sealedColumn{{"factors", "seed", `t.confirmed_on > 0 OR t.created_on > $1`}}
+}
 
-type sealedColumn struct{ table, column string }
+// sealedColumn is one of them. Rows without which nobody loses anything don't hold
+// to counts, where $1 is when a factor that is being set up now was begun at the
+// earliest.
+type sealedColumn struct{ table, column, counts string }
 
 // sealedHead is how much of a sealed value names its key: see seal.KeyOf.
 const sealedHead = 9
@@ -27,13 +34,13 @@ type Sealed struct {
 }
 
 // sealedQuery counts them; "" where there can be none.
-func sealedQuery(columns []sealedColumn) string {
+func sealedQuery(columns []sealedColumn, now time.Time) (query string, args []any) {
 	parts := make([]string, len(columns))
 	for i, c := range columns {
 		head := "substr(t." + c.column + ", 1, " + strconv.Itoa(sealedHead) + ")"
-		parts[i] = "SELECT '" + c.table + "', " + head + ", count(*) FROM " + c.table + " t GROUP BY " + head
+		parts[i] = "SELECT '" + c.table + "', " + head + ", count(*) FROM " + c.table + " t WHERE " + c.counts + " GROUP BY " + head
 	}
-	return strings.Join(parts, " UNION ALL ")
+	return strings.Join(parts, " UNION ALL "), []any{toMicros(now.Add(-iam.SetUpLife))}
 }
 
 func scanSealed(r row) (Sealed, error) {
@@ -55,7 +62,8 @@ func (s *Store) sealedIn(ctx context.Context, columns []sealedColumn) ([]Sealed,
 	}
 	return read(ctx, s, func(v *view) ([]Sealed, error) {
 		var all []Sealed
-		err := v.query(sealedQuery(columns), nil, func(r row) error {
+		query, args := sealedQuery(columns, s.now())
+		err := v.query(query, args, func(r row) error {
 			found, err := scanSealed(r)
 			all = append(all, found)
 			return err
@@ -72,26 +80,44 @@ const instanceKeysQuery = `SELECT k.id FROM instance_keys k ORDER BY k.seen_on, 
 // InstanceKeys are the ids of the instance keys that this database was served
 // with, oldest first. A key itself is never in it.
 func (s *Store) InstanceKeys(ctx context.Context) ([]string, error) {
-	return read(ctx, s, func(v *view) ([]string, error) {
-		var ids []string
-		err := v.query(instanceKeysQuery, nil, func(r row) error {
-			var id string
-			err := r.Scan((*text)(&id))
-			ids = append(ids, id)
-			return err
-		})
-		if err != nil {
-			return nil, fmt.Errorf("read the ids of instance keys: %w", err)
-		}
-		return ids, nil
-	})
+	return read(ctx, s, (*view).instanceKeys)
 }
 
-// NoteInstanceKeys notes what the database is served with.
-func (s *Store) NoteInstanceKeys(ctx context.Context, ids []string) error {
+func (v *view) instanceKeys() ([]string, error) {
+	var ids []string
+	err := v.query(instanceKeysQuery, nil, func(r row) error {
+		var id string
+		err := r.Scan((*text)(&id))
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the ids of instance keys: %w", err)
+	}
+	return ids, nil
+}
+
+// NoteInstanceKeys notes what the database is served with, unless check, which is
+// given the ids that it knows, returns an error: then it returns that. Of several
+// who come at once with keys of their own each one's check knows those of who came
+// before. check may be called more than once.
+func (s *Store) NoteInstanceKeys(ctx context.Context, ids []string, check func(known []string) error) error {
 	return s.Update(ctx, func(opened iam.Tx) error {
 		t, _ := opened.(*tx)
-		return t.noteKeys(ids)
+		if t.locks != nil {
+			// Where there is no row yet, there is none to lock.
+			if _, err := t.exec(`LOCK TABLE instance_keys IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+				return fmt.Errorf("lock the ids of instance keys: %w", err)
+			}
+		}
+		known, err := t.instanceKeys()
+		if err == nil {
+			err = check(known)
+		}
+		if err != nil {
+			return err
+		}
+		return t.noteKeys(slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(known, id) }))
 	})
 }
 

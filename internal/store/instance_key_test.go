@@ -2,9 +2,14 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"hither/internal/iam"
 	"hither/test/postgres"
@@ -89,7 +94,7 @@ func TestSealedIsCountedByItsKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := s.sealedIn(t.Context(), []sealedColumn{{"boxes", "v"}, {"crates", "v"}})
+		found, err := s.sealedIn(t.Context(), []sealedColumn{{"boxes", "v", "t.n < $1"}, {"crates", "v", "t.n < $1"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,6 +104,86 @@ func TestSealedIsCountedByItsKey(t *testing.T) {
 		}
 		if len(got) != 3 || got["boxes "+first] != 2 || got["boxes "+second] != 1 || got["crates short"] != 1 {
 			t.Errorf("got %v, want two and one in boxes, and one that names no key in crates", got)
+		}
+	})
+}
+
+// Of factors count those that somebody has, or may have at any moment.
+func TestAbandonedSetUpsAreNotSealed(t *testing.T) {
+	t.Parallel()
+	onBothEngines(t, func(t *testing.T, s *Store) {
+		t.Helper()
+		begun := time.Now().Add(-iam.SetUpLife)
+		for i, one := range []struct {
+			head      string
+			created   time.Time
+			confirmed time.Time
+		}{
+			{"\x01in use-", begun.Add(-time.Hour), begun},
+			{"\x01set up-", begun.Add(time.Minute), time.Time{}},
+			{"\x01gave up", begun.Add(-time.Second), time.Time{}},
+		} {
+			id := iam.ID(fmt.Sprintf("%032x", i+1))
+			user := iam.User{ID: id, Email: string(id) + "@example.com", CreatedOn: begun}
+			factor := iam.Factor{ID: id, UserID: id, Kind: iam.ByTOTP, Sealed: []byte(one.head), SessionID: id, CreatedOn: one.created}
+			err := s.Update(t.Context(), func(tx iam.Tx) error {
+				err := errors.Join(
+					tx.InsertUser(user, iam.AuditEntry{OperationID: "user" + string(id), Action: iam.UserCreate}),
+					tx.InsertFactor(factor, iam.AuditEntry{OperationID: "begin" + string(id), Action: iam.FactorBegin}),
+				)
+				if factor.ConfirmedOn = one.confirmed; err == nil && !one.confirmed.IsZero() {
+					err = tx.ConfirmFactor(factor, iam.AuditEntry{OperationID: "add" + string(id), Action: iam.FactorAdd})
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, err := s.Sealed(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int{}
+		for _, one := range found {
+			got[string(one.Head)] = one.Values
+		}
+		if want := map[string]int{"\x01in use-": 1, "\x01set up-": 1}; !maps.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+}
+
+// Two servers that come to a fresh database at once, each with keys of its own, are
+// not both told that there are no others.
+func TestInstanceKeysAreNotedByOne(t *testing.T) {
+	t.Parallel()
+	onBothEngines(t, func(t *testing.T, s *Store) {
+		t.Helper()
+		var alone atomic.Int32 // whose check knows of nobody
+		both := make(chan struct{})
+		errKnown := errors.New("there are others")
+		note := func(id string) error {
+			return s.NoteInstanceKeys(t.Context(), []string{id}, func(known []string) error {
+				if len(known) > 0 {
+					return errKnown
+				}
+				if alone.Add(1) == 2 {
+					close(both)
+				}
+				select {
+				case <-both:
+				case <-time.After(300 * time.Millisecond): // whoever could come has come
+				}
+				return nil
+			})
+		}
+		second := make(chan error, 1)
+		go func() { second <- note("bbbbbbbbbbbbbbbb") }()
+		errs := []error{note("aaaaaaaaaaaaaaaa"), <-second}
+		known, err := s.InstanceKeys(t.Context())
+		if err != nil || len(known) != 1 || alone.Load() != 1 || (errs[0] == nil) == (errs[1] == nil) || !errors.Is(errors.Join(errs...), errKnown) {
+			t.Errorf("got %v and %q, %v; want one noted and the other told", errs, known, err)
 		}
 	})
 }
@@ -117,7 +202,7 @@ func TestInstanceKeysAreNotedAndForgotten(t *testing.T) {
 		}
 		known()
 		for _, ids := range [][]string{{a}, {a, b}, {a, b}} {
-			if err := s.NoteInstanceKeys(t.Context(), ids); err != nil {
+			if err := s.NoteInstanceKeys(t.Context(), ids, func([]string) error { return nil }); err != nil {
 				t.Fatal(err)
 			}
 		}
