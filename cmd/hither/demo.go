@@ -14,15 +14,17 @@ import (
 	"hither/internal/dataset"
 	"hither/internal/iam"
 	"hither/internal/id"
+	"hither/internal/rate"
 	"hither/internal/server"
 )
 
 // demoCommand is `hither demo`.
 type demoCommand struct {
 	baseSetting
-	Listen   string   `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API is served. Beyond this machine the keys are random instead of public." placeholder:"HOST:PORT"`
-	Seed     string   `env:"HITHER_SEED" help:"Start with this import file, YAML or JSON, instead of the examples of the public reference." placeholder:"FILE"`
-	LogLevel logLevel `default:"error" env:"HITHER_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error. Requests are info." placeholder:"LEVEL"`
+	Listen    string      `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API is served. Beyond this machine the keys are random instead of public." placeholder:"HOST:PORT"`
+	Seed      string      `env:"HITHER_SEED" help:"Start with this import file, YAML or JSON, instead of the examples of the public reference." placeholder:"FILE"`
+	RateLimit rate.Policy `default:"off" help:"How many requests a user, or an operator token, may make to the API, and in which time, for example 1200/5m as upstream: see how your program takes the refusal. A reset begins anew." placeholder:"N/TIME"`
+	LogLevel  logLevel    `default:"error" env:"HITHER_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error. Requests are info." placeholder:"LEVEL"`
 }
 
 // demoShutdown is how long a demo lets requests finish: who stops one waits.
@@ -44,7 +46,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	stage := demoStage{
-		base: pages, rows: rows,
+		base: pages, rows: rows, rate: c.RateLimit,
 		logger: slog.New(slog.NewJSONHandler(s.err, &slog.HandlerOptions{Level: slog.Level(c.LogLevel)})),
 	}
 	var drawn []secret
@@ -104,6 +106,7 @@ func (c *demoCommand) options(stage *demoStage, public net.Listener) server.Opti
 		Metrics:         server.NewMetrics(buildInfo()),
 		NewID:           id.NewSource(clock.Now).New,
 		Now:             clock.Now,
+		Rate:            c.RateLimit, // which the worlds keep; the server tells of it
 		Limits:          server.DefaultLimits(),
 		Hosts:           server.NewHosts(c.Listen, public.Addr(), stage.base),
 		ShutdownTimeout: demoShutdown,

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"hither/internal/iam"
+	"hither/internal/rate"
 )
 
 // demoStage is what a demo serves: one world, until a reset puts another in its
@@ -17,7 +18,8 @@ import (
 type demoStage struct {
 	base   string // URL without a path
 	rows   iam.Dataset
-	key    string // opens the mailbox and the demo's own routes, "" where only this machine can reach them
+	key    string      // opens the mailbox and the demo's own routes, "" where only this machine can reach them
+	rate   rate.Policy // that each world holds its principals to
 	logger *slog.Logger
 
 	lifetime context.Context //nolint:containedctx // worlds live as long as the demo, whoever's request begins them

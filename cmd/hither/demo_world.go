@@ -94,6 +94,7 @@ func (w *demoWorld) run(d *demoStage) error {
 	}
 	options := over(w.db, server.Options{
 		Logger: d.logger, Metrics: server.NewMetrics(buildInfo()), Pages: pages, ShutdownTimeout: demoShutdown, Ended: w.ended,
+		Rate: d.rate,
 	})
 	if w.site, err = server.NewSite(options); err != nil {
 		return err

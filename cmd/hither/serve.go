@@ -28,6 +28,7 @@ type serveCommand struct {
 	pagesSetting
 	retentionSettings
 	issuersSetting
+	rateSettings
 	Listen          string        `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API and the pages are served." placeholder:"HOST:PORT"`
 	TLSCert         string        `env:"HITHER_TLS_CERT" help:"Serve HTTPS with this certificate and its chain, in PEM. Goes with --tls-key." name:"tls-cert" placeholder:"FILE"`
 	TLSKey          string        `env:"HITHER_TLS_KEY" help:"The certificate's private key, in PEM. Goes with --tls-cert." name:"tls-key" placeholder:"FILE"`
@@ -169,6 +170,7 @@ func (c *serveCommand) options(logger *slog.Logger) (server.Options, error) {
 		ShutdownTimeout: c.ShutdownTimeout,
 	}
 	options.Limits.MaxConnections = c.MaxConnections
+	options.Rate, options.AddressRate = c.RateLimit, c.AddressRateLimit
 	err := c.proxies(&options.Proxies)
 	if err == nil && c.TLSCert != "" {
 		options.TLS, err = server.TLS(c.TLSCert, c.TLSKey)

@@ -21,6 +21,7 @@ import (
 
 	"hither/internal/auth"
 	"hither/internal/iam"
+	"hither/internal/rate"
 )
 
 // Prefix stands before every path but that of the description.
@@ -38,6 +39,9 @@ type Options struct {
 	NewID   func() string    // draws request ids
 	Now     func() time.Time // decides what reads as expired
 
+	// Rates is how often each principal may ask: a user with all its credentials,
+	// or an operator's token; nil: as often as it likes.
+	Rates *rate.Limiter[iam.ID]
 	// InvitationLink makes the text of a link to a page; nil: there are no pages.
 	InvitationLink func(link iam.InvitationLink) string
 	// Ended is closed when what the wire stands on is taken away: who waits for
@@ -157,6 +161,9 @@ func (x *exchange) answer(route Route, ids []string) (answer, error) {
 		actor.RequestID = x.trace.RequestID
 		x.actor = actor
 		x.trace.identify(actor)
+		if err := x.count(actor); err != nil {
+			return answer{}, err
+		}
 	}
 	for _, name := range ids {
 		if _, ok := iam.ParseID(x.r.PathValue(name)); !ok {
@@ -164,6 +171,23 @@ func (x *exchange) answer(route Route, ids []string) (answer, error) {
 		}
 	}
 	return route.handle(x)
+}
+
+// count takes a request of the principal's, and says in the answer how many are left.
+func (x *exchange) count(actor iam.Actor) error {
+	if x.Rates == nil {
+		return nil
+	}
+	principal := actor.User.ID
+	if principal == "" {
+		principal = actor.CredentialID
+	}
+	standing := x.Rates.Take(principal)
+	x.w.Header().Set(rate.Header, standing.Describe("default"))
+	if standing.Refused {
+		return tooMany(x.Rates.Policy(), standing)
+	}
+	return nil
 }
 
 // id is an id of the path, by its name in the route. That it has the form of

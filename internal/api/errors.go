@@ -3,12 +3,14 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"hither/internal/auth"
 	"hither/internal/iam"
+	"hither/internal/rate"
 )
 
 // Codes of the wire that are not a kind of iam's or a fault of auth's.
@@ -139,6 +141,17 @@ func kindFailure(refusal *iam.Error, path string) *failure {
 		f.notice.Message = "Unauthorized to access requested resource: " + refusal.Message
 	}
 	return f
+}
+
+// tooMany tells who asks too often when to come back. A program may do so by
+// itself: nothing was begun.
+func tooMany(policy rate.Policy, standing rate.Standing) *failure {
+	return &failure{
+		status: http.StatusTooManyRequests, retryAfter: standing.Seconds(),
+		notice: notice{Code: codeTooMany, Message: fmt.Sprintf(
+			"Too many requests: this user or token has made %d within %s; ask again in %d s, as Retry-After says",
+			policy.Quota, policy.Window, standing.Seconds())},
+	}
 }
 
 func credentialFailure(shown *auth.Error) *failure {

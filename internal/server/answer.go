@@ -10,6 +10,7 @@ import (
 const (
 	codeInternal = 10500 // as the api has it
 	codeNoRoute  = 7000
+	codeTooMany  = 10429
 )
 
 // requestIDHeader names a request in its answer as in the log.

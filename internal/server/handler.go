@@ -22,7 +22,8 @@ type exchange struct {
 // ServeHTTP answers a request, then logs and counts what came of it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	x := &exchange{recorder: recorder{ResponseWriter: w}, trace: api.Trace{RequestID: s.NewID(), Stopping: s.stopping, Gone: r.Context().Done()}}
+	trace := api.Trace{RequestID: s.NewID(), Stopping: s.stopping, Gone: r.Context().Done()}
+	x := &exchange{recorder: recorder{ResponseWriter: w}, trace: trace}
 	x.peer = s.Proxies.place(r)
 	s.Metrics.inFlight.Add(1)
 	defer func() {
@@ -52,6 +53,7 @@ func (s *Server) route(x *exchange, r *http.Request) {
 	case watching && r.URL.Path == readyPath:
 		x.trace.Route = readyPath
 		s.ready(x, r)
+	case !s.admit(x, r):
 	default:
 		ctx := &allotted{Context: api.WithTrace(r.Context(), &x.trace), until: time.Now().Add(s.Limits.Handle)}
 		defer ctx.end()

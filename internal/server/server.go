@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"hither/internal/console"
 	"hither/internal/iam"
 	"hither/internal/oidc"
+	"hither/internal/rate"
 
 	"golang.org/x/net/netutil"
 )
@@ -37,6 +39,8 @@ type Options struct {
 	Now     func() time.Time // as the api wants it
 
 	Limits          Limits
+	Rate            rate.Policy      // of requests of one principal to the API; zero: as many as it likes
+	AddressRate     rate.Policy      // of requests from one address, to the API and the pages; zero: as many as it likes
 	Hosts           *Hosts           // whose Host header is answered; nil: everybody's
 	Proxies         Proxies          // whose word about who the client is counts; zero: nobody's
 	TLS             *tls.Config      // nil: plain HTTP
@@ -52,6 +56,9 @@ type Options struct {
 type Server struct {
 	Options
 
+	addresses *addressLimiter // nil: there is no limit
+	policies  string          // what the limits are, for clients; "" there are none
+
 	draining atomic.Bool
 	stopping chan struct{} // closed when who waits for something shall not any more
 }
@@ -65,7 +72,7 @@ func New(o Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	return &Server{Options: o}, nil
+	return &Server{Options: o, addresses: rate.New[netip.Addr](o.AddressRate, o.Now), policies: o.policies()}, nil
 }
 
 // Run serves on public, and metrics on a listener of their own (nil: none),

@@ -5,6 +5,8 @@ import (
 
 	"hither/internal/api"
 	"hither/internal/console"
+	"hither/internal/iam"
+	"hither/internal/rate"
 )
 
 // site is what a Server stands before.
@@ -21,6 +23,7 @@ func NewSite(o Options) (http.Handler, error) {
 	}
 	s := &site{api: api.New(api.Options{
 		Service: o.Service, Auth: o.Auth, Logger: o.Logger, NewID: o.NewID, Now: o.Now, InvitationLink: o.links(), Ended: o.Ended,
+		Rates: rate.New[iam.ID](o.Rate, o.Now),
 	})}
 	if o.Pages == nil {
 		return s, nil

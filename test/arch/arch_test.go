@@ -31,9 +31,9 @@ var rooms = map[string][]string{
 	"api": {}, // the embedded description of the API
 	"cmd/hither": {
 		"api", "internal/auth", "internal/clock", "internal/console", "internal/dataset", "internal/iam", "internal/id", "internal/mail",
-		"internal/oidc", "internal/outbox", "internal/seal", "internal/server", "internal/store", "internal/sweep", "internal/totp",
+		"internal/oidc", "internal/outbox", "internal/rate", "internal/seal", "internal/server", "internal/store", "internal/sweep", "internal/totp",
 	},
-	"internal/api":     {"api", "internal/auth", "internal/iam", "internal/id"},
+	"internal/api":     {"api", "internal/auth", "internal/iam", "internal/id", "internal/rate"},
 	"internal/auth":    {"internal/iam"},
 	"internal/clock":   {},
 	"internal/console": {"internal/auth", "internal/iam", "internal/oidc", "internal/seal", "internal/totp"},
@@ -43,10 +43,11 @@ var rooms = map[string][]string{
 	"internal/mail":    {"internal/iam"},
 	"internal/oidc":    {"internal/iam"},
 	"internal/outbox":  {"internal/iam"},
+	"internal/rate":    {},
 	"internal/seal":    {"internal/iam"},
 	"internal/server": {
 		"api", "internal/api", "internal/auth", "internal/clock", "internal/console", "internal/iam", "internal/id", "internal/oidc",
-		"internal/outbox",
+		"internal/outbox", "internal/rate",
 	},
 	"internal/store":           {"internal/clock", "internal/iam", "internal/id"},
 	"internal/sweep":           {"internal/iam"},
@@ -91,7 +92,7 @@ func TestImportsHaveTheirRooms(t *testing.T) {
 		{path: "github.com/alecthomas/kong/...", only: []string{"cmd/hither"}, why: "commands and flags are the binary's"},
 		{
 			path:  "net/http/...",
-			never: []string{"internal/iam", "internal/store", "internal/clock", "internal/id", "internal/dataset", "internal/mail", "internal/outbox", "internal/seal", "internal/totp"},
+			never: []string{"internal/iam", "internal/store", "internal/clock", "internal/id", "internal/dataset", "internal/mail", "internal/outbox", "internal/rate", "internal/seal", "internal/totp"},
 			why:   "the wire is api's, auth's and server's",
 		},
 		{path: "github.com/wneessen/go-mail/...", only: []string{"internal/mail"}, why: "mail servers are spoken to in one place"},

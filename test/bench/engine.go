@@ -126,6 +126,6 @@ func (*sqliteEngine) close() error { return nil }
 // startHither starts the program on a database that the flags name.
 func (b bench) startHither(ctx context.Context, program string, database ...string) (*server, error) {
 	return startServer(ctx, b.log, program, func(addr string) []string {
-		return append([]string{"serve", "--listen", addr}, database...)
+		return append([]string{"serve", "--listen", addr, "--rate-limit=off", "--address-rate-limit=off"}, database...)
 	})
 }

@@ -106,7 +106,7 @@ func hitherDatabase(dir string) string { return filepath.Join(dir, "hither.db") 
 
 func (h *hitherPeer) start(ctx context.Context, log, dir string, _ population, _ setup) (*server, error) {
 	return startServer(ctx, log, h.program, func(addr string) []string {
-		return []string{"serve", "--listen", addr, "--data", hitherDatabase(dir)}
+		return []string{"serve", "--listen", addr, "--rate-limit=off", "--address-rate-limit=off", "--data", hitherDatabase(dir)}
 	})
 }
 

@@ -24,6 +24,7 @@ const (
 	noRoute          = "NoRoute"
 	methodNotAllowed = "MethodNotAllowed"
 	refused          = "Refused"
+	tooManyRequests  = "TooManyRequests" // which every operation may answer too
 )
 
 // codesKey marks, in the document, which error codes a response or an operation may carry.
@@ -68,7 +69,7 @@ func newSpec(text []byte) (*spec, error) {
 	}}
 	s.options.WithCustomSchemaErrorFunc(schemaReason)
 	responses := openapi3.NewResponsesWithCapacity(3)
-	for key, name := range map[string]string{"404": noRoute, "405": methodNotAllowed, "default": refused} {
+	for key, name := range map[string]string{"404": noRoute, "405": methodNotAllowed, "429": tooManyRequests, "default": refused} {
 		if doc.Components.Responses[name] == nil {
 			return nil, fmt.Errorf("the document has no response %s", name)
 		}
@@ -107,6 +108,9 @@ func (s *spec) operations() []string {
 
 // problems says what is wrong with an answer.
 func (s *spec) problems(req *http.Request, res *http.Response, body []byte, found place) []string {
+	if res.StatusCode == http.StatusTooManyRequests && found.route.Operation.Responses.Status(res.StatusCode) == nil {
+		found.route = s.elsewhere // which any operation may answer
+	}
 	responses := found.route.Operation.Responses
 	described := responses.Status(res.StatusCode)
 	if described == nil {
