@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,7 +21,11 @@ type Retention struct {
 // trimBound is how many rows one transaction drops at most.
 const trimBound = 500
 
-// Trimmed is what one Trim dropped; More says that there is more to drop.
+// trimAccounts is of how many accounts one transaction drops audit rows.
+const trimAccounts = 50
+
+// Trimmed is what one Trim dropped; More says that there may be more to drop: other
+// nodes may have taken some of what this one chose.
 type Trimmed struct {
 	Audit, Ended int
 	More         bool
@@ -32,13 +37,11 @@ func (s *Service) Trim(ctx context.Context, keep Retention) (Trimmed, error) {
 	var trimmed Trimmed
 	var errs []error
 	if keep.Audit > 0 {
-		n, err := Update(ctx, s.store, func(tx Tx) (int, error) {
-			return tx.DropAudit(tx.Now().Add(-keep.Audit), trimBound)
-		})
+		n, err := s.trimAudit(ctx, s.now().Add(-keep.Audit))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("the audit log: %w", err))
 		}
-		trimmed.Audit, trimmed.More = n, n == trimBound
+		trimmed.Audit, trimmed.More = n, n > 0
 	}
 	if keep.Ended > 0 {
 		n, err := s.trimEnded(ctx, s.now().Add(-keep.Ended))
@@ -46,9 +49,38 @@ func (s *Service) Trim(ctx context.Context, keep Retention) (Trimmed, error) {
 			errs = append(errs, fmt.Errorf("what ended: %w", err))
 		}
 		trimmed.Ended = n
-		trimmed.More = trimmed.More || n == trimBound
+		trimmed.More = trimmed.More || n > 0
 	}
 	return trimmed, errors.Join(errs...)
+}
+
+// trimAudit drops old audit rows: some tens of accounts in a transaction, for in a
+// large instance each may have one.
+func (s *Service) trimAudit(ctx context.Context, before time.Time) (int, error) {
+	accounts, err := s.store.OldAudit(ctx, before, trimBound)
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	for some := range slices.Chunk(accounts, trimAccounts) {
+		n, err := Update(ctx, s.store, func(tx Tx) (int, error) {
+			dropped := 0
+			for _, id := range some {
+				n, err := tx.DropAudit(id, before, trimBound-dropped)
+				if err != nil {
+					return 0, err
+				}
+				if dropped += n; dropped == trimBound {
+					break
+				}
+			}
+			return dropped, nil
+		})
+		if total += n; err != nil || total >= trimBound {
+			return total, err
+		}
+	}
+	return total, nil
 }
 
 // trimEnded drops ended rows, a transaction an account.

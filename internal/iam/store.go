@@ -95,6 +95,9 @@ type Store interface {
 	AuditLog(ctx context.Context, query AuditQuery) ([]AuditEntry, error)
 	// AuditRows lists audit rows of all accounts behind a number, by number.
 	AuditRows(ctx context.Context, after int64, limit int) ([]AuditEntry, error)
+	// OldAudit lists accounts, limit of them at most, whose log has rows from before a
+	// moment; "" is among them where rows of no account are.
+	OldAudit(ctx context.Context, before time.Time, limit int) ([]ID, error)
 	// Ended lists the accounts of rows that ended by a moment, the limit oldest ones.
 	Ended(ctx context.Context, by time.Time, limit int) ([]ID, error)
 	// Unplaced reports whether committed rows wait for a position in the event stream.
@@ -266,11 +269,12 @@ type Tx interface {
 	// order: whoever read up to one has missed none before it.
 	PlaceEvents(limit int) (int, error)
 
-	// DropAudit drops audit rows from before a moment: those among the limit oldest
-	// ones. It tells how many.
-	DropAudit(before time.Time, limit int) (int, error)
-	// DropEnded drops rows of an account that ended by a moment: those among the limit
-	// oldest ones of all accounts. It tells how many.
+	// DropAudit drops audit rows of an account, "" of none, from before a moment: the
+	// oldest, limit of them at most. It tells how many.
+	DropAudit(accountID ID, before time.Time, limit int) (int, error)
+	// DropEnded drops rows of an account that ended by a moment, and of which no message
+	// has yet to tell: those among the limit oldest ones of all accounts. It tells how
+	// many.
 	DropEnded(accountID ID, by time.Time, limit int) (int, error)
 
 	// Outcome reads what was kept under the record of an idempotency key;

@@ -155,8 +155,8 @@ func (t *tx) delivery(choice string, args ...any) (iam.DueDelivery, error) {
 		d.facts.Invitation = d.invitation()
 		d.facts.Suppressed, err = t.suppressed(iam.Mailbox(d.Recipient), d.AccountID)
 	}
-	if err == nil && d.Told > 1 {
-		d.facts.Addresses, err = t.addressesOf(d.AccountID, strings.Fields(d.Detail))
+	if ids := strings.Fields(d.Detail); err == nil && d.Told > 1 && len(ids) > 0 { // an erasure leaves none
+		d.facts.Addresses, err = t.addressesOf(d.AccountID, ids)
 	}
 	return iam.DueDelivery{Delivery: d.Delivery, DeliveryFacts: d.facts}, err
 }

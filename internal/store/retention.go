@@ -8,8 +8,11 @@ import (
 	"hither/internal/iam"
 )
 
-// oldestEnded are the rows that ended by $1, the oldest $2 of them.
-const oldestEnded = ` FROM memberships d WHERE d.ended_on > 0 AND d.ended_on <= $1 ORDER BY d.ended_on, d.id LIMIT $2`
+// oldestEnded are the rows that ended by $1, the oldest $2 of them. A row that a
+// message has yet to tell of stays until it did, or was given up.
+const oldestEnded = ` FROM memberships d WHERE d.ended_on > 0 AND d.ended_on <= $1 AND NOT EXISTS (SELECT 1 FROM deliveries w
+		WHERE w.account_id = d.account_id AND w.kind = 'expired' AND w.ended_on = 0 AND replace(w.detail, d.id, '') <> w.detail)
+	ORDER BY d.ended_on, d.id LIMIT $2`
 
 // Ended implements iam.Store.
 func (s *Store) Ended(ctx context.Context, by time.Time, limit int) ([]iam.ID, error) {
@@ -33,11 +36,37 @@ func (s *Store) Ended(ctx context.Context, by time.Time, limit int) ([]iam.ID, e
 	})
 }
 
-// DropAudit implements iam.Tx. The oldest rows are those with the lowest numbers,
-// which no index has to say; a few that a clock gave a later time stay for longer.
-func (t *tx) DropAudit(before time.Time, limit int) (int, error) {
-	n, err := t.exec(`DELETE FROM audit WHERE seq IN (SELECT w.seq FROM
-			(SELECT d.seq AS seq, d.at AS at FROM audit d ORDER BY d.seq LIMIT $1) w WHERE w.at < $2)`, limit, toMicros(before))
+// OldAudit implements iam.Store. It goes from account to account, by two steps into
+// an index each: rows of one account stand in the order of their times there, and
+// those of all do nowhere.
+func (s *Store) OldAudit(ctx context.Context, before time.Time, limit int) ([]iam.ID, error) {
+	return read(ctx, s, func(v *view) ([]iam.ID, error) {
+		var accounts []iam.ID
+		err := v.query(`WITH RECURSIVE owners (id) AS (SELECT min(d.account_id) FROM audit d
+				UNION ALL SELECT (SELECT min(d.account_id) FROM audit d WHERE d.account_id > o.id) FROM owners o WHERE o.id IS NOT NULL)
+			SELECT o.id FROM owners o WHERE o.id IS NOT NULL
+				AND EXISTS (SELECT 1 FROM audit d WHERE d.account_id = o.id AND d.at < $1) LIMIT $2`,
+			[]any{toMicros(before), limit}, func(r row) error {
+				var id iam.ID
+				if err := r.Scan((*text)(&id)); err != nil {
+					return fmt.Errorf("scan id: %w", err)
+				}
+				accounts = append(accounts, id)
+				return nil
+			})
+		if err != nil {
+			return nil, fmt.Errorf("list accounts of old audit rows: %w", err)
+		}
+		return accounts, nil
+	})
+}
+
+// DropAudit implements iam.Tx. Time says which rows are old, and not their numbers:
+// rows that a clock gave a later time would stand before the others.
+func (t *tx) DropAudit(accountID iam.ID, before time.Time, limit int) (int, error) {
+	n, err := t.exec(`DELETE FROM audit WHERE seq IN
+		(SELECT d.seq FROM audit d WHERE d.account_id = $1 AND d.at < $2 ORDER BY d.at LIMIT $3`+t.besideOthers()+`)`,
+		string(accountID), toMicros(before), limit)
 	if err != nil {
 		return 0, fmt.Errorf("drop audit rows: %w", err)
 	}

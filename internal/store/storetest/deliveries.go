@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"hither/internal/iam"
@@ -20,6 +21,18 @@ func (f *fixture) message(m iam.Membership, edits ...func(*iam.Delivery)) iam.De
 		edit(&d)
 	}
 	return d
+}
+
+// digest tells u of rows that ended.
+func (f *fixture) digest(u iam.User, of ...iam.Membership) iam.Delivery {
+	ids := make([]string, len(of))
+	for i, m := range of {
+		ids[i] = string(m.ID)
+	}
+	return f.message(of[0], func(d *iam.Delivery) {
+		d.ID, d.Kind, d.UserID, d.Recipient = "digest", iam.ExpiredMessage, u.ID, u.Email
+		d.Told, d.Detail = len(of), strings.Join(ids, " ")
+	})
 }
 
 func (f *fixture) queue(d iam.Delivery) iam.Delivery {
@@ -224,21 +237,27 @@ var deliveryTests = map[string]func(f *fixture){
 		equal(f, "messages taken, each once", len(slices.Compact(all)), messages)
 	},
 
+	// An erasure takes from a digest what it tells of; who looks at it later reads the
+	// rest.
+	"AnErasedDigestIsRead": func(f *fixture) {
+		a := f.account("A")
+		u := f.user("u@example.com")
+		digest := f.digest(u, f.end(f.invite(a, "1@example.com"), iam.Expired), f.end(f.invite(a, "2@example.com"), iam.Expired))
+		f.must(func(tx iam.Tx) error { _, err := tx.Gather(digest); return err })
+		f.must(func(tx iam.Tx) error {
+			return tx.EraseUser(iam.Erasure{UserID: u.ID, Addresses: []string{u.Email}, Instead: "erased@erased.invalid"})
+		})
+		f.must(func(tx iam.Tx) error {
+			got, err := tx.Delivery(digest.ID)
+			equal(f, "told, state and addresses", []any{got.Told, got.State, got.Addresses}, []any{2, iam.Dropped, []string(nil)})
+			return err
+		})
+	},
+
 	"ADigestGathersUntilItIsTried": func(f *fixture) {
 		a := f.account("A")
 		u := f.user("u@example.com")
-		digest := func(of ...iam.Membership) iam.Delivery {
-			d := f.message(of[0], func(d *iam.Delivery) {
-				d.ID, d.Kind, d.UserID, d.Recipient, d.Told = "digest", iam.ExpiredMessage, u.ID, u.Email, len(of)
-			})
-			for i, m := range of {
-				if i > 0 {
-					d.Detail += " "
-				}
-				d.Detail += string(m.ID)
-			}
-			return d
-		}
+		digest := func(of ...iam.Membership) iam.Delivery { return f.digest(u, of...) }
 		gather := func(d iam.Delivery) (gathered bool) {
 			f.must(func(tx iam.Tx) (err error) { gathered, err = tx.Gather(d); return err })
 			return gathered

@@ -44,11 +44,11 @@ var retentionTests = map[string]func(f *fixture){
 		equal(f, "a microsecond before", trim(), iam.Trimmed{})
 		there("a microsecond before", true, canceled, rejected, expires, removed)
 		f.clock.advance(time.Microsecond)
-		equal(f, "then", trim(), iam.Trimmed{Ended: 3})
+		equal(f, "then", trim(), iam.Trimmed{Ended: 3, More: true})
 		there("then", false, canceled, rejected, removed)
 		there("then", true, expires, late, imported, pending, accepted)
 		f.clock.advance(2 * time.Hour)
-		equal(f, "the rest", trim(), iam.Trimmed{Ended: 3})
+		equal(f, "the rest", trim(), iam.Trimmed{Ended: 3, More: true})
 		f.clock.advance(10 * keep.Ended)
 		equal(f, "what lives", trim(), iam.Trimmed{})
 		there("at the end", true, pending, accepted)
@@ -92,6 +92,64 @@ var retentionTests = map[string]func(f *fixture){
 		}
 	},
 
+	// Rows that a clock which was ahead gave a later time hold up none behind them,
+	// however many they are, in one account or in many.
+	"LaterRowsHoldUpNoOlderOnes": func(f *fixture) {
+		crowded, start := f.id(), f.clock.Now()
+		f.clock.advance(48 * time.Hour)
+		for range 510 {
+			f.record(f.entry(iam.Import, crowded, ""))
+		}
+		late := len(f.audit(crowded))
+		f.clock.set(start)
+		for range 60 {
+			f.record(f.entry(iam.Import, f.id(), ""))
+		}
+		f.record(f.entry(iam.UserCreate, "", ""))
+		for range 505 {
+			f.record(f.entry(iam.Import, crowded, ""))
+		}
+		f.clock.set(start.Add(25 * time.Hour))
+		total := 0
+		for range 10 {
+			trimmed, err := f.service().Trim(f.ctx(), iam.Retention{Audit: 24 * time.Hour})
+			wantErr(f, "Trim", err, nil)
+			if total += trimmed.Audit; !trimmed.More {
+				break
+			}
+		}
+		equal(f, "dropped while there is more", total, 60+1+505)
+		equal(f, "left", len(f.audit(crowded)), late)
+	},
+
+	// A digest that waits, as it does while no mail leaves, has yet to tell of its rows.
+	"RowsStayUntilTheyAreTold": func(f *fixture) {
+		a := f.account("A")
+		soon := func(m *iam.Membership) { m.ExpiresOn = f.clock.Now().Add(time.Hour) }
+		var told []iam.Membership
+		for i := range 3 {
+			told = append(told, f.invite(a, fmt.Sprintf("told%d@example.com", i), soon))
+		}
+		f.clock.advance(time.Hour)
+		f.must(func(tx iam.Tx) error { _, err := tx.Settle(a.ID, ""); return err })
+		digest := f.digest(f.user("inviter@example.com"), told[:2]...) // as if the third were beyond its names
+		f.must(func(tx iam.Tx) error { _, err := tx.Gather(digest); return err })
+		f.clock.advance(48 * time.Hour)
+		trim := func() iam.Trimmed {
+			trimmed, err := f.service().Trim(f.ctx(), iam.Retention{Ended: 24 * time.Hour})
+			wantErr(f, "Trim", err, nil)
+			return trimmed
+		}
+		equal(f, "while it waits", trim().Ended, 1)
+		var due iam.DueDelivery
+		f.must(func(tx iam.Tx) (err error) { due, err = tx.Delivery(digest.ID); return err })
+		equal(f, "what it tells of", due.Addresses, []string{"told0@example.com", "told1@example.com"})
+		after := due.Delivery
+		after.State, after.EndedOn = iam.Sent, f.clock.Now()
+		f.must(func(tx iam.Tx) error { return tx.UpdateDelivery(due.Delivery, after) })
+		equal(f, "when it was told", trim().Ended, 2)
+	},
+
 	"AuditRowsAreDroppedInTime": func(f *fixture) {
 		a := f.id()
 		start := f.clock.Now()
@@ -111,7 +169,7 @@ var retentionTests = map[string]func(f *fixture){
 		equal(f, "kept to the microsecond", trim(24*time.Hour), iam.Trimmed{})
 		f.clock.advance(time.Microsecond)
 		equal(f, "a batch", trim(24*time.Hour), iam.Trimmed{Audit: 500, More: true})
-		equal(f, "the rest", trim(24*time.Hour), iam.Trimmed{Audit: 120})
+		equal(f, "the rest", trim(24*time.Hour), iam.Trimmed{Audit: 120, More: true})
 		equal(f, "no more", trim(24*time.Hour), iam.Trimmed{})
 		equal(f, "what is left", operationsOf(f.audit(a)), []string{last.OperationID})
 		again := f.entry(iam.Import, a, "")

@@ -260,6 +260,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (due_on) WHERE ended_on = 0;
 CREATE INDEX deliveries_urgent ON deliveries (due_on) WHERE ended_on = 0 AND kind IN ('sign_in', 'address');
 CREATE INDEX deliveries_ended ON deliveries (ended_on) WHERE ended_on > 0;
+CREATE INDEX deliveries_digest ON deliveries (account_id) WHERE ended_on = 0 AND kind = 'expired';
 
 -- How often something was done in a stretch of time: messages against their
 -- budgets, sign-ins that failed. subject is a hash or an id, never an address.
