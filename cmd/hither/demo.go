@@ -90,7 +90,7 @@ func (c *demoCommand) pagesBase(public net.Listener) (string, error) {
 		return base, err
 	}
 	base := baseURL("http", c.Listen, public)
-	if u, err := url.Parse(base); err != nil || !isLoopback(u.Hostname()) {
+	if u, err := url.Parse(base); err != nil || !iam.Loopback(u.Hostname()) {
 		_, port, _ := net.SplitHostPort(c.Listen)
 		return "", usageError{fmt.Sprintf("--listen %s: the demo's pages work over https, or on this machine alone; write --listen 0.0.0.0:%s, "+
 			"with which other machines reach the API, or add --base-url https://HOST, of a proxy in front (HITHER_BASE_URL)", c.Listen, port)}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 
@@ -26,7 +25,7 @@ func (b baseSetting) base() (string, error) {
 	switch {
 	case err != nil:
 		complaint = "it is no URL"
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	case !iam.Sheltered(u):
 		complaint = "it must begin with https://; http:// is for this machine alone"
 	case u.Host == "" || u.User != nil || strings.ContainsAny(b.BaseURL, "?#"):
 		complaint = "it must be a host and at most a path, for example https://hither.example.com"
@@ -35,11 +34,6 @@ func (b baseSetting) base() (string, error) {
 		return "", usageError{fmt.Sprintf("--base-url %s: %s (HITHER_BASE_URL)", b.BaseURL, complaint)}
 	}
 	return strings.TrimRight(b.BaseURL, "/"), nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // links are made from the base URL and the instance keys.

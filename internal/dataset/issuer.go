@@ -3,7 +3,6 @@ package dataset
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -152,16 +151,11 @@ func webURL(r *reader, path string, n *yaml.Node) (*url.URL, bool) {
 	}
 	u, err := url.Parse(s)
 	plain := err == nil && u.Host != "" && u.User == nil && !strings.ContainsAny(s, " \\\"'<>")
-	if !plain || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if !plain || !iam.Sheltered(u) {
 		r.problemf(n.Line, path, "must be an https URL without a user, such as https://login.example.com; http is for loopback addresses only")
 		return nil, false
 	}
 	return u, true
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func issuerURL(r *reader, path string, n *yaml.Node) (string, bool) {

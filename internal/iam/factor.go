@@ -1,9 +1,6 @@
 package iam
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // The second factors of its own that a session may have shown, as Session.Factor
 // names them. Whatever else stands there is what a provider said of the session,
@@ -42,8 +39,8 @@ type FactorFacts struct {
 type TimeCodes interface {
 	// NewSeed draws what codes are made of.
 	NewSeed() []byte
-	// Step finds the time step near now of which typed is the code.
-	Step(seed []byte, typed string, now time.Time) (step int64, ok bool)
+	// Step finds the time step near now of which code, a PlainCode, is the one.
+	Step(seed []byte, code string, now time.Time) (step int64, ok bool)
 }
 
 // ShownFactor is how somebody shows its second factor: by a code of the
@@ -136,27 +133,9 @@ const (
 	recoveryAlphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 	recoveryLength   = 10 // 49 bits, and whoever tries them is counted
 	recoveryCodes    = 10
-	maxRecovery      = 64 // bytes that are looked at for a code
 )
-
-// plainRecovery is what was typed as it was meant: in capitals, without what
-// groups it.
-func plainRecovery(typed string) string {
-	if len(typed) > maxRecovery {
-		return ""
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == ' ' || r == '-' || r == '\t':
-			return -1
-		case 'a' <= r && r <= 'z':
-			return r - 'a' + 'A'
-		}
-		return r
-	}, typed)
-}
 
 // recoveryText is what a recovery code is blinded as: it is its user's alone.
 func recoveryText(userID ID, typed string) string {
-	return "recovery code " + string(userID) + " " + plainRecovery(typed)
+	return "recovery code " + string(userID) + " " + PlainCode(typed)
 }

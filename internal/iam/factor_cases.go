@@ -295,7 +295,7 @@ func (s *Service) useCode(tx Tx, factor *Factor, code string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	step, ok := s.signIn.Codes.Step(seed, code, tx.Now())
+	step, ok := s.signIn.Codes.Step(seed, PlainCode(code), tx.Now())
 	if !ok {
 		return false, nil
 	}

@@ -3,9 +3,10 @@ package mail
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
+
+	"hither/internal/iam"
 )
 
 // maxLink is the longest link, in bytes.
@@ -17,22 +18,14 @@ func parseBase(s string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the base URL %q is none: %w", s, err)
 	}
-	plain := base.Scheme == "http" && isLoopback(base.Hostname())
 	switch {
-	case base.Scheme != "https" && !plain:
+	case !iam.Sheltered(base):
 		return nil, fmt.Errorf("the base URL %q must begin with https:// (http:// only on this machine)", s)
 	case base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "":
 		return nil, fmt.Errorf("the base URL %q must be a host and at most a path, for example https://hither.example.com", s)
 	}
 	base.Path = strings.TrimSuffix(base.Path, "/")
 	return base, nil
-}
-
-// isLoopback reports whether a host is this machine itself, by its name alone:
-// what a name resolves to is not asked.
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 var errLink = errors.New("a link must be absolute and below the base URL")

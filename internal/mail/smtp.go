@@ -9,6 +9,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"hither/internal/iam"
 )
 
 // TLSMode says how a connection to a mail server is secured.
@@ -67,7 +69,7 @@ func NewSMTP(o SMTPOptions) (*SMTP, error) {
 	switch {
 	case o.TLS != StartTLS && o.TLS != ImplicitTLS && o.TLS != NoTLS:
 		return nil, fmt.Errorf("%q is none of starttls, implicit and none", o.TLS)
-	case o.TLS == NoTLS && !isLoopback(host):
+	case o.TLS == NoTLS && !iam.Loopback(host):
 		return nil, fmt.Errorf("without TLS a mail server must be on this machine, and %s is not: everybody between could read the links", host)
 	case o.TLS == NoTLS && o.User != "":
 		return nil, errors.New("a password is sent to no mail server without TLS")

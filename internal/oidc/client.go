@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"hither/internal/iam"
 )
 
 // What one request to an issuer may cost.
@@ -120,13 +122,8 @@ func Usable(address string) error {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.ContainsAny(address, " \\"):
 		return errors.New("must be a URL such as https://login.example.com")
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+	case iam.Sheltered(u):
 		return nil
 	}
 	return errors.New("must be an https URL; http is for loopback addresses only")
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -4,15 +4,14 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
-	"strings"
-	"unicode"
+
+	"hither/internal/iam"
 )
 
 const (
 	// codeAlphabet leaves out what is taken for something else: 0 O, 1 I L, U V.
 	codeAlphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 	codeLength   = 8
-	maxTyped     = 64 // bytes that are looked at for a code
 )
 
 // Code is a code that a person can type in place of a link: 8 characters, 39
@@ -20,12 +19,9 @@ const (
 func (r Keyring) Code(l Link) string { return r.current().typed(l) }
 
 // MatchCode reports whether what was typed is the link's code, of whichever key.
-// Case, spaces and dashes do not count.
+// Case, spaces and dashes do not count (iam.PlainCode).
 func (r Keyring) MatchCode(l Link, typed string) bool {
-	if len(typed) > maxTyped {
-		return false
-	}
-	got := []byte(strings.Map(plain, typed))
+	got := []byte(iam.PlainCode(typed))
 	match := 0
 	for _, k := range r.keys {
 		match |= subtle.ConstantTimeCompare([]byte(k.typed(l)), got)
@@ -35,18 +31,6 @@ func (r Keyring) MatchCode(l Link, typed string) bool {
 
 // ShowCode is a code as people read it, XXXX-XXXX.
 func ShowCode(code string) string { return code[:codeLength/2] + "-" + code[codeLength/2:] }
-
-// plain is a character of a code as it was meant, or -1 where it means nothing.
-func plain(c rune) rune {
-	switch {
-	case unicode.IsSpace(c), unicode.Is(unicode.Dash, c):
-		return -1
-	case 'a' <= c && c <= 'z':
-		return c - 'a' + 'A'
-	default:
-		return c
-	}
-}
 
 // typed derives the code. Five bits at a time choose a character; those beyond
 // the alphabet are passed over, so that each is as likely as the others.

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
@@ -25,8 +24,6 @@ const (
 	seedBytes   = 20 // as RFC 4226 advises
 	// skew is how many steps a clock may be off either way (RFC 6238, 5.2).
 	skew = 1
-	// maxTyped is how many bytes are looked at for a code.
-	maxTyped = 32
 )
 
 // Codes makes and checks codes. It implements iam.TimeCodes.
@@ -39,12 +36,11 @@ func (Codes) NewSeed() []byte {
 	return seed
 }
 
-// Step finds the time step of which typed is the code: that of now, or a
-// neighbour. Where two of them have the same code it is the later one, so that
-// using it up uses up both. Spaces and dashes in typed do not count.
-func (Codes) Step(seed []byte, typed string, now time.Time) (step int64, ok bool) {
-	code, well := plain(typed)
-	if !well || len(seed) == 0 {
+// Step finds the time step of which code is the one: that of now, or a neighbour.
+// Where two of them have the same code it is the later one, so that using it up uses
+// up both. A code is six digits and nothing else; what grouped them is gone by now.
+func (Codes) Step(seed []byte, code string, now time.Time) (step int64, ok bool) {
+	if len(code) != digits || strings.Trim(code, "0123456789") != "" || len(seed) == 0 {
 		return 0, false
 	}
 	secret, current := encode(seed), now.Unix()/stepSeconds
@@ -75,18 +71,4 @@ func options() hotp.ValidateOpts {
 // encode is a seed as authenticators spell it.
 func encode(seed []byte) string {
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(seed)
-}
-
-// plain is a code without what groups it, and whether it is one at all.
-func plain(typed string) (string, bool) {
-	if len(typed) > maxTyped {
-		return "", false
-	}
-	code := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.Is(unicode.Dash, r) {
-			return -1
-		}
-		return r
-	}, typed)
-	return code, len(code) == digits && strings.Trim(code, "0123456789") == ""
 }
