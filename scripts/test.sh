@@ -24,7 +24,9 @@ product() { CGO_ENABLED=$cgo go test $race "$@"; }
 # What other clients did, and what was left out, is shown here: go test says nothing where all is well.
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
-(export HITHER_CLIENTS_REPORT="$report" && product "$@" ./...)
+# What fails does not keep the rest from being run: a second failure is worth as much as the first.
+failed=0
+(export HITHER_CLIENTS_REPORT="$report" && product "$@" ./...) || failed=1
 grep -v '^LEFT OUT' "$report" || true
 grep '^LEFT OUT' "$report" | while read -r line; do scripts/loud.sh "$line"; done
 : >"$report"
@@ -34,16 +36,16 @@ postgres=
 if scripts/deps.sh has postgres; then
 	postgres=postgres
 	echo 'test: end to end on PostgreSQL'
-	(export HITHER_TEST_ENGINE=postgres && product "$@" ./test/e2e)
+	(export HITHER_TEST_ENGINE=postgres && product "$@" ./test/e2e) || failed=1
 fi
 
 # No -race here: this module is a client, and what it drives is the binary it builds.
 # What became of the SDK's own tests is shown in any case, before go test's summary.
 for engine in sqlite $postgres; do
+	[ "$failed" = 0 ] || echo 'test: something above has FAILED' >&2
 	echo "test: the published SDK against the real binary on $engine"
-	status=0
-	out=$(HITHER_TEST_ENGINE=$engine HITHER_SDK_REPORT=$report go -C test/sdk test "$@" ./... 2>&1) || status=$?
+	out=$(HITHER_TEST_ENGINE=$engine HITHER_SDK_REPORT=$report go -C test/sdk test "$@" ./... 2>&1) || failed=1
 	cat "$report"
 	printf '%s\n' "$out"
-	[ "$status" = 0 ] || exit "$status"
 done
+exit "$failed"
