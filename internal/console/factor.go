@@ -41,6 +41,11 @@ type stepView struct {
 	Wrong    string
 }
 
+// beginFactorAt leads to where a second factor is set up, and from there on to a page.
+func (x *exchange) beginFactorAt(next string) action {
+	return action{Label: x.say("factor.begin"), To: "/factor?" + url.Values{"next": {next}}.Encode()}
+}
+
 func (x *exchange) showFactor() error {
 	return x.factorPage(http.StatusOK, x.wanted(x.r.URL.Query().Get("next")), "")
 }

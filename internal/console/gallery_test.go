@@ -123,6 +123,7 @@ func exhibits() []exhibit {
 		{"manage-renewed", newWorld().as("jane@example.com"), post, managedPath + "/renew", "", 200},
 		{"manage-confirmed", newWorld().as("jane@example.com"), post, managedPath + "/confirm", "", 200},
 		{"manage-ceiling", refusing(iam.RoleCeiling).as("jane@example.com"), post, managedPath + "/confirm", "", 403},
+		{"manage-factor", refusing(iam.TwoFactorRequired).as("jane@example.com"), post, managedPath + "/renew", "", 403},
 		{"manage-seat", refusing(iam.NoSeat).as("jane@example.com"), post, managedPath + "/renew", "", 409},
 		{"manage-meanwhile", refusing(iam.AlreadyAnswered).as("jane@example.com"), post, managedPath + "/renew", "", 409},
 		{"stop", newWorld(), get, "/u/TOKEN", "", 200},

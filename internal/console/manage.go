@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"hither/internal/iam"
@@ -40,7 +41,7 @@ func (x *exchange) managedRefusal(m managed, err error) error {
 	texts := map[iam.Kind]string{
 		iam.Forbidden: "manage.ceiling", iam.RoleCeiling: "manage.ceiling", iam.NoSeat: "manage.seat",
 		iam.AlreadyMember: "manage.meanwhile", iam.AlreadyInvited: "manage.meanwhile", iam.AlreadyAnswered: "manage.meanwhile",
-		iam.InviteExpired: "manage.meanwhile", iam.AccountSuspended: "suspended.text",
+		iam.InviteExpired: "manage.meanwhile", iam.AccountSuspended: "suspended.text", iam.TwoFactorRequired: "manage.factor",
 	}
 	kind := iam.KindOf(err)
 	if kind == iam.SignInAgain {
@@ -52,13 +53,16 @@ func (x *exchange) managedRefusal(m managed, err error) error {
 		return err
 	}
 	x.seen.Cause = err
-	status := http.StatusForbidden
-	if kind != iam.Forbidden && kind != iam.RoleCeiling && kind != iam.AccountSuspended {
-		status = http.StatusConflict
+	status, actions := http.StatusConflict, []action{{Label: x.say("gone.home"), To: "/home", Quiet: true}}
+	switch kind { //nolint:exhaustive // all others of the table
+	case iam.TwoFactorRequired:
+		status, actions = http.StatusForbidden, slices.Insert(actions, 0, x.beginFactorAt(m.at))
+	case iam.Forbidden, iam.RoleCeiling, iam.AccountSuspended:
+		status = http.StatusForbidden
 	}
 	x.notice(status, notice{
 		Title: x.say("refused.heading"), Kicker: x.say("manage.kicker"), Text: x.say(text),
-		Actions: []action{{Label: x.say("gone.home"), To: "/home", Quiet: true}},
+		Actions: actions,
 	})
 	return nil
 }

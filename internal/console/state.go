@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"hither/internal/iam"
@@ -168,7 +167,7 @@ func (x *exchange) actions(v visit, found standing) []action {
 		}
 	case factor:
 		return []action{
-			{Label: x.say("factor.begin"), To: "/factor?" + url.Values{"next": {"/invites/" + string(v.ID)}}.Encode()},
+			x.beginFactorAt("/invites/" + string(v.ID)),
 			{Label: x.say("invite.decline.really"), To: v.at + "/decline", Post: true, Quiet: true},
 		}
 	case unconfirmed:
