@@ -348,7 +348,8 @@ func TestAuditExports(t *testing.T) {
 func TestCellsAreNoFormulas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, twoTenants())
-	cells := []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠1", "plain", "1=1", "'=1", "é=", " x"}
+	cells := []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠1", "plain", "1=1", "'=1", "é=", " x",
+		`{"name":"a;=1;@b"}`}
 	for i, cell := range cells {
 		entry := iam.AuditEntry{OperationID: fmt.Sprint("op", i), Action: iam.MemberEdit, AccountID: tenantB, After: cell}
 		if err := w.store.Update(t.Context(), func(tx iam.Tx) error { return tx.Record(entry) }); err != nil {
@@ -365,6 +366,7 @@ func TestCellsAreNoFormulas(t *testing.T) {
 		if i < 11 {
 			want = "'" + cell
 		}
+		want = strings.ReplaceAll(want, ";", `\u003b`)                        // at which some spreadsheets divide, whatever the quotes
 		if got := lines[i+1][15]; got != strings.ReplaceAll(want, "\r", "") { // which a writer of CSV leaves out
 			t.Errorf("%q became %q, want %q", cell, got, want)
 		}

@@ -131,7 +131,7 @@ func (f *auditFile) writeCSV(buffer *bytes.Buffer, first bool) error {
 		line := []string{
 			e.ID, time.Time(e.When).Format(time.RFC3339Nano), e.Action.Type, strconv.FormatBool(e.Action.Result), e.Metadata.Refused,
 			e.Actor.Type, e.Actor.ID, e.Actor.Email, e.Actor.IP, e.Interface, string(e.Owner.ID), e.Resource.Type, string(e.Resource.ID),
-			string(e.Metadata.UserID), e.OldValue, e.NewValue, e.Metadata.RequestID, string(e.Metadata.CredentialID),
+			string(e.Metadata.UserID), undivided(e.OldValue), undivided(e.NewValue), e.Metadata.RequestID, string(e.Metadata.CredentialID),
 		}
 		for i, cell := range line {
 			line[i] = harmless(cell)
@@ -144,6 +144,11 @@ func (f *auditFile) writeCSV(buffer *bytes.Buffer, first bool) error {
 	}
 	return nil
 }
+
+// undivided is JSON without a semicolon: where a spreadsheet takes that for the end of
+// a cell, as many do by their language, what follows would be the beginning of another.
+// JSON has it in strings alone, and there it may be written so.
+func undivided(json string) string { return strings.ReplaceAll(json, ";", `\u003b`) }
 
 // harmless is a cell that no spreadsheet takes for a formula: what begins like one
 // gets a quotation mark before it, which spreadsheets show as text. These are the
