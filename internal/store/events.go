@@ -44,16 +44,27 @@ func (t *tx) PlaceEvents(limit int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("hold the last position: %w", err)
 	}
-	n, err := t.exec(`UPDATE audit AS e SET position = $1 + w.n
+	// A row that retention drops meanwhile leaves a hole: what counts is the highest
+	// position that was given, not how many were.
+	placed := 0
+	err = t.query(`UPDATE audit AS e SET position = $1 + w.n
 		FROM (SELECT d.seq AS seq, row_number() OVER (ORDER BY d.seq) AS n FROM audit d WHERE d.position IS NULL ORDER BY d.seq LIMIT $2) w
-		WHERE e.seq = w.seq`, last, limit)
-	if err == nil && n > 0 {
-		_, err = t.exec(`UPDATE event_position SET position = $1 WHERE id = 1`, last+n)
+		WHERE e.seq = w.seq RETURNING e.position`, []any{last, limit}, func(r row) error {
+		var position int64
+		if err := r.Scan((*number)(&position)); err != nil {
+			return fmt.Errorf("scan a position: %w", err)
+		}
+		last = max(last, position)
+		placed++
+		return nil
+	})
+	if err == nil && placed > 0 {
+		_, err = t.exec(`UPDATE event_position SET position = $1 WHERE id = 1`, last)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("place events: %w", err)
 	}
-	return int(n), nil
+	return placed, nil
 }
 
 // position is the column of an event's position.

@@ -56,3 +56,47 @@ func TestLateCommitIsNoMissedEvent(t *testing.T) {
 		t.Errorf("and then: got %+v, want nothing", rest)
 	}
 }
+
+// TestPositionsAreGivenOnce has retention drop a row while it gets its position: the
+// hole that it leaves is behind whoever reads, and no later event falls into it.
+func TestPositionsAreGivenOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	account := w.account(0)
+	record := func() int64 {
+		entry := w.entry(iam.Import, account.ID, "")
+		w.must(func(tx iam.Tx) error { return tx.Record(entry) })
+		return w.number(`SELECT max(seq) FROM audit`)
+	}
+	place := func() { w.must(func(tx iam.Tx) error { _, err := tx.PlaceEvents(100); return err }) }
+	place()
+	dropped := record()
+	record()
+	deleted, commit, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- w.store.Update(t.Context(), func(tx iam.Tx) error {
+			_, err := inside(tx).exec(`DELETE FROM audit WHERE seq = $1`, dropped)
+			close(deleted)
+			<-commit
+			return err
+		})
+	}()
+	<-deleted
+	placing := make(chan struct{})
+	go func() { defer close(placing); place() }()
+	eventually(t, "who places waits for who drops", func() bool { return w.number(waiters) > 0 })
+	close(commit)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	<-placing
+	highest := w.number(`SELECT max(position) FROM audit`)
+	record()
+	place()
+	if got, want := w.number(`SELECT position FROM audit ORDER BY seq DESC LIMIT 1`), highest+1; got != want {
+		t.Errorf("the next event has position %d, want %d", got, want)
+	}
+	if got := w.number(`SELECT position FROM event_position`); got != highest+1 {
+		t.Errorf("the last position is %d, want %d", got, highest+1)
+	}
+}
