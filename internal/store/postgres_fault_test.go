@@ -159,7 +159,17 @@ func TestALostSweepIsFoundOut(t *testing.T) {
 	if err != nil || swept.Expired != 1 || armed.Load() {
 		t.Errorf("got %+v and %v (the COMMIT was seen: %v), want one that ended", swept, err, !armed.Load())
 	}
-	w.wantOnce("expire-"+string(m.ID), m.ID)
+	operation := ""
+	entries, err := w.store.Audit(t.Context(), a.ID, 0, 10)
+	for _, entry := range entries {
+		if entry.Action == iam.InviteExpire {
+			operation = entry.OperationID
+		}
+	}
+	if err != nil || operation == "" {
+		t.Fatalf("no audit row of the end: %v, %+v", err, entries)
+	}
+	w.wantOnce(operation, m.ID)
 }
 
 func newWorldAt(t *testing.T, url string) *world {

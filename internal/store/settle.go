@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strconv"
 
 	"hither/internal/iam"
 )
@@ -55,7 +56,9 @@ func (t *tx) expire(accountID iam.ID, more func(b *builder)) ([]iam.Member, erro
 	if err != nil || len(ended) == 0 {
 		return nil, err
 	}
-	entry := iam.AuditEntry{OperationID: "expire", Action: iam.InviteExpire}
+	// With the time in it: a row that was dropped, and imported under its id once
+	// more, ends a second time, while the audit row of the first may still be kept.
+	entry := iam.AuditEntry{OperationID: "expire-" + strconv.FormatInt(toMicros(t.now), 10), Action: iam.InviteExpire}
 	n, err := t.endRows(entry, iam.Expired, condition)
 	if err == nil {
 		err = t.move(seats{accountID, iam.Pending, true}, seats{accountID, iam.Expired, true}, n)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"hither/internal/iam"
@@ -240,7 +241,7 @@ var settleTests = map[string]func(f *fixture){
 			got := entries[i]
 			got.Seq, got.Before, got.After = 0, "", ""
 			equal(f, "audit row", got, iam.AuditEntry{
-				OperationID: "expire-" + string(m.ID), At: f.clock.Now(), Action: iam.InviteExpire, AccountID: a.ID, TargetID: m.ID,
+				OperationID: fmt.Sprintf("expire-%d-%s", f.clock.Now().UnixMicro(), m.ID), At: f.clock.Now(), Action: iam.InviteExpire, AccountID: a.ID, TargetID: m.ID,
 			})
 		}
 		equal(f, "members left", f.members(a, iam.MemberQuery{}).Total, 2)
@@ -249,6 +250,24 @@ var settleTests = map[string]func(f *fixture){
 		equal(f, "audit rows after settling again", len(f.audit(a.ID)), rows+3)
 		err := f.update(func(tx iam.Tx) error { _, err := tx.Settle(f.id(), "1@example.com"); return err })
 		wantErr(f, "Settle of no account", err, iam.ErrNoRow)
+	},
+
+	// Retention drops the row, an import brings its id back, and the audit row of the
+	// first end is still there: the second end must not keep the account from writing.
+	"RowThatWasDroppedAndImportedEndsAgain": func(f *fixture) {
+		a := f.account("A")
+		row := f.pendingRow(a, "1@example.com", func(m *iam.Membership) { m.ExpiresOn = f.clock.Now().Add(time.Hour) })
+		for round := range 2 {
+			row.ExpiresOn = f.clock.Now().Add(time.Hour)
+			wantErr(f, "insert", f.insert(row), nil)
+			f.clock.advance(time.Hour)
+			f.must(func(tx iam.Tx) error { _, err := tx.Settle(a.ID, ""); return err })
+			equal(f, "ended", f.invitation(row.ID).Status, iam.Expired)
+			f.clock.advance(24 * time.Hour)
+			if round == 0 {
+				f.must(func(tx iam.Tx) error { _, err := tx.DropEnded(a.ID, f.clock.Now(), 10); return err })
+			}
+		}
 	},
 
 	"SettleIsBoundedButForTheAddress": func(f *fixture) {
