@@ -74,6 +74,21 @@ type AuditQuery struct {
 	Limit         int
 }
 
+// AuditPart is a part of the whole audit log: rows behind a number, Limit of them at
+// most, and with a UserID only those of what that user did and what was done to it.
+type AuditPart struct {
+	UserID ID
+	After  int64
+	Limit  int
+}
+
+// AuditRewrite is what became of a part: the number of its last row, that of
+// AuditPart.After where it has none, and how many rows changed.
+type AuditRewrite struct {
+	Last    int64
+	Changed int
+}
+
 // AccountAudit reads a page of an account's log, with the account.
 func (s *Service) AccountAudit(ctx context.Context, actor Actor, accountID ID, query AuditQuery) (Account, []AuditEntry, error) {
 	account, err := s.auditor(ctx, actor, accountID)

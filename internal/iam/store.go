@@ -93,8 +93,6 @@ type Store interface {
 	Suppressions(ctx context.Context, page PageRequest) ([]Suppression, error)
 	// AuditLog lists rows of a log by time, each with what its reader may see.
 	AuditLog(ctx context.Context, query AuditQuery) ([]AuditEntry, error)
-	// AuditRows lists audit rows of all accounts behind a number, by number.
-	AuditRows(ctx context.Context, after int64, limit int) ([]AuditEntry, error)
 	// OldAudit lists accounts, limit of them at most, whose log has rows from before a
 	// moment; "" is among them where rows of no account are.
 	OldAudit(ctx context.Context, before time.Time, limit int) ([]ID, error)
@@ -159,15 +157,19 @@ type Tx interface {
 	// UpdateUser changes a user and, where its name changed, the sort keys of
 	// its memberships.
 	UpdateUser(user User, entry AuditEntry) error
-	// EraseFacts are UserFacts for who ends every row of the user's. CloseUser ends
-	// them, pending ones of its address too, each with an audit row of its own, and its
-	// credentials; it tells how many rows there were.
-	EraseFacts(userID ID) (UserFacts, error)
-	CloseUser(user User, entry AuditEntry) (int, error)
-	// EraseUser takes a person out of everything but the audit log, RewriteAudit keeps
-	// what became of audit rows without it. Neither has an audit row: CloseUser had.
+	// EraseFacts are what there is to know of a user that is to be erased, and had the
+	// addresses. No other transaction writes until this one ends.
+	EraseFacts(userID ID, addresses []string) (EraseFacts, error)
+	// CloseUser ends the user's rows, pending ones of its addresses too, each with an
+	// audit row of its own, and its credentials, and takes the person out of everything
+	// but its own row and the audit log. It tells how many rows it ended.
+	CloseUser(erasure Erasure, entry AuditEntry) (int, error)
+	// EraseUser takes the person out of its own row, with no other transaction beside
+	// it. RewriteAudit hands audit rows to clean, in the order of their numbers, and
+	// keeps what it made of those for which it reports true; nobody else changes them
+	// meanwhile. Neither has an audit row: CloseUser had.
 	EraseUser(erasure Erasure) error
-	RewriteAudit(entries []AuditEntry) error
+	RewriteAudit(part AuditPart, clean func(entry *AuditEntry) bool) (AuditRewrite, error)
 	InsertAccount(account Account, entry AuditEntry) error
 	UpdateAccount(account Account, entry AuditEntry) error
 	// Look is how an account looks, UpdateLook changes it.

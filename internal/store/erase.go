@@ -1,8 +1,12 @@
 package store
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
 
 	"hither/internal/iam"
 )
@@ -10,40 +14,61 @@ import (
 // Where an erasure looks for what no index leads to it goes through a table, once:
 // whoever erases a person does not do it every minute.
 
-// EraseFacts implements iam.Tx: UserFacts, with all accounts held in which a row of
-// the user lives.
-func (t *tx) EraseFacts(userID iam.ID) (iam.UserFacts, error) {
-	if t.locks != nil {
-		err := t.lockAccounts(`a.id IN (SELECT m.account_id FROM memberships m WHERE m.user_id = $1 AND m.status = 'accepted'
-			UNION ALL SELECT m.account_id FROM users u JOIN memberships m ON m.email = u.email AND m.status = 'pending' WHERE u.id = $1)`,
-			string(userID))
+// EraseFacts implements iam.Tx. With the roles for itself the transaction has no
+// other that writes beside it, and those that began before it are through: rows
+// that it counts are those that it ends, and what the user did itself is visible.
+func (t *tx) EraseFacts(userID iam.ID, addresses []string) (iam.EraseFacts, error) {
+	if err := t.lockRoles(); err != nil {
+		return iam.EraseFacts{}, err
+	}
+	user, err := t.UserFacts(userID)
+	if err != nil {
+		return iam.EraseFacts{}, err
+	}
+	facts := iam.EraseFacts{UserFacts: user}
+	for _, address := range append(slices.Clone(addresses), user.User.Email) {
+		mailbox := iam.Mailbox(address)
+		local, domain, _ := strings.Cut(mailbox, "@")
+		err := t.query(`SELECT u.email FROM users u /* of one person */ WHERE u.id <> $1 AND (u.email = $2 OR u.email LIKE $3 ESCAPE '!')`,
+			[]any{string(userID), mailbox, unlike(local) + "+%@" + unlike(domain)}, func(r row) error {
+				var other string
+				if err := r.Scan((*text)(&other)); err != nil {
+					return fmt.Errorf("scan an address: %w", err)
+				}
+				facts.Others = append(facts.Others, other)
+				return nil
+			})
 		if err != nil {
-			return iam.UserFacts{}, err
+			return iam.EraseFacts{}, fmt.Errorf("look for others with an address: %w", err)
 		}
 	}
-	return t.UserFacts(userID)
+	return facts, nil
+}
+
+// unlike is text that LIKE takes as it is, with ! as its escape.
+func unlike(text string) string {
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
 }
 
 // CloseUser implements iam.Tx.
-func (t *tx) CloseUser(u iam.User, entry iam.AuditEntry) (int, error) {
-	entry.UserID = u.ID
-	ended := 0
-	for _, end := range []struct {
-		from, to iam.Status
-		action   iam.Action
-		column   string
-		value    string
-	}{
-		{iam.Accepted, iam.Removed, iam.MemberRemove, `m.user_id`, string(u.ID)},
-		{iam.Pending, iam.Canceled, iam.InviteCancel, `m.email`, u.Email},
-	} {
-		each := entry
-		each.Action = end.action
-		n, err := t.endAll(each, end.from, end.to, end.column, end.value)
+func (t *tx) CloseUser(e iam.Erasure, entry iam.AuditEntry) (int, error) {
+	entry.UserID = e.UserID
+	remove, cancel := entry, entry
+	remove.Action, cancel.Action = iam.MemberRemove, iam.InviteCancel
+	ended, err := t.endAll(remove, iam.Accepted, iam.Removed, `m.user_id`, string(e.UserID))
+	for _, had := range e.Addresses {
 		if err != nil {
-			return 0, err
+			break
 		}
+		if had.Passed {
+			continue // it is for who has the address now
+		}
+		var n int
+		n, err = t.endAll(cancel, iam.Pending, iam.Canceled, `m.email`, had.Address)
 		ended += n
+	}
+	if err != nil {
+		return 0, err
 	}
 	for _, statement := range []string{
 		`UPDATE users SET suspended = 1, verified = 0, operator = 0, two_factor = 0, own_factor = 0 WHERE id = $1`,
@@ -55,11 +80,11 @@ func (t *tx) CloseUser(u iam.User, entry iam.AuditEntry) (int, error) {
 		`UPDATE sessions SET ended_on = CASE WHEN ended_on = 0 THEN seen_on ELSE ended_on END, remote_addr = '', agent = '' /* of one person */
 			WHERE user_id = $1`,
 	} {
-		if _, err := t.exec(statement, string(u.ID)); err != nil {
+		if _, err := t.exec(statement, string(e.UserID)); err != nil {
 			return 0, fmt.Errorf("close user: %w", err)
 		}
 	}
-	if err := t.EndChallenges(u.ID); err != nil {
+	if err := t.forget(e); err != nil {
 		return 0, err
 	}
 	return ended, t.Record(entry)
@@ -96,57 +121,133 @@ func (t *tx) endAll(entry iam.AuditEntry, from, to iam.Status, column, value str
 	return int(n), nil
 }
 
-// AuditRows implements iam.Store.
-func (s *Store) AuditRows(ctx context.Context, after int64, limit int) ([]iam.AuditEntry, error) {
-	return read(ctx, s, func(v *view) ([]iam.AuditEntry, error) {
-		return v.entries(`SELECT `+auditColumns+` FROM audit e WHERE e.seq > $1 ORDER BY e.seq LIMIT $2`, []any{after, limit})
-	})
-}
-
-// RewriteAudit implements iam.Tx.
-func (t *tx) RewriteAudit(entries []iam.AuditEntry) error {
-	for _, e := range entries {
-		_, err := t.exec(`UPDATE audit SET actor_email = $1, remote_addr = $2, state_before = $3, state_after = $4 WHERE seq = $5`,
-			e.ActorEmail, e.RemoteAddr, e.Before, e.After, e.Seq)
-		if err != nil {
-			return fmt.Errorf("rewrite an audit row: %w", err)
-		}
-	}
-	return nil
-}
-
-// EraseUser implements iam.Tx. Rows that others change meanwhile change from what
-// they are now: their revisions rise.
-func (t *tx) EraseUser(e iam.Erasure) error {
-	if err := t.lockUser(e.UserID); err != nil {
-		return err
-	}
+// forget takes a person out of the rows of others, and of no one. Rows that others
+// change meanwhile change from what they are now: their revisions rise.
+func (t *tx) forget(e iam.Erasure) error {
+	id := string(e.UserID)
 	statements := []statement{
-		{`UPDATE users SET email = $1, first_name = '', last_name = '', telephone = '', country = '', zipcode = '', locale = '',
-			verified = 0, suspended = 1, operator = 0, two_factor = 0 WHERE id = $2`, []any{e.Instead, string(e.UserID)}},
 		{`UPDATE memberships SET email = $1, first_name = '', last_name = '', locale = '', revision = revision + 1 /* of one person */
-			WHERE user_id = $2`, []any{e.Instead, string(e.UserID)}},
+			WHERE user_id = $2`, []any{e.Instead, id}},
+		{`UPDATE deliveries SET recipient = $1` + unsent + ` WHERE user_id = $3`, []any{e.Instead, toMicros(t.now), id}},
+		{`DELETE FROM challenges /* of one person */ WHERE user_id = $1`, []any{id}},
 	}
-	for _, address := range e.Addresses {
-		statements = append(statements,
-			statement{`UPDATE memberships SET email = $1, locale = '', revision = revision + 1 /* of one person */
-				WHERE email = $2 AND status <> 'pending'`, []any{e.Instead, address}},
-			statement{
-				`UPDATE memberships SET invited_by = $1, revision = revision + 1 /* of one person */ WHERE invited_by = $2`,
-				[]any{e.Instead, address},
-			},
-			statement{`UPDATE deliveries SET recipient = $1, words = '', detail = '' /* of one person */,
-				state = CASE WHEN ended_on = 0 THEN 'dropped' ELSE state END, ended_on = CASE WHEN ended_on = 0 THEN $2 ELSE ended_on END
-				WHERE recipient = $3 OR user_id = $4`, []any{e.Instead, toMicros(t.now), address, string(e.UserID)}},
-			statement{`DELETE FROM suppressions WHERE recipient = $1 OR recipient = $2`, []any{address, iam.Mailbox(address)}},
-			statement{`DELETE FROM challenges /* of one person */ WHERE email = $1 OR user_id = $2`, []any{address, string(e.UserID)}},
-			statement{`DELETE FROM idempotency /* of one person */ WHERE replace(outcome, $1, '') <> outcome`, []any{address}},
-		)
+	for _, had := range e.Addresses {
+		more, err := t.forgetAddress(e, had)
+		if err != nil {
+			return err
+		}
+		statements = append(statements, more...)
+	}
+	for _, mailbox := range e.Mailboxes {
+		statements = append(statements, statement{`DELETE FROM suppressions WHERE recipient = $1`, []any{mailbox}})
 	}
 	for _, s := range statements {
 		if _, err := t.exec(s.text, s.args...); err != nil {
-			return fmt.Errorf("erase user: %w", err)
+			return fmt.Errorf("forget a person: %w", err)
 		}
 	}
 	return nil
+}
+
+// unsent are the assignments that leave nothing of a message, and end it by $2.
+const unsent = `, words = '', detail = '' /* of one person */, state = CASE WHEN ended_on = 0 THEN 'dropped' ELSE state END,
+	ended_on = CASE WHEN ended_on = 0 THEN $2 ELSE ended_on END`
+
+// forgetAddress is what has an address and names no user: of one that was passed
+// on, what is from before.
+func (t *tx) forgetAddress(e iam.Erasure, had iam.HadAddress) ([]statement, error) {
+	until := int64(math.MaxInt64)
+	if had.Passed {
+		until = toMicros(had.Told)
+	}
+	encoded, err := json.Marshal(had.Address) // as it stands in a kept outcome, and in no longer address
+	if err != nil {
+		return nil, fmt.Errorf("encode an address: %w", err)
+	}
+	statements := []statement{
+		{`UPDATE memberships SET email = $1, locale = '', revision = revision + 1 /* of one person */
+			WHERE email = $2 AND user_id IS NULL AND status <> 'pending' AND created_on <= $3`, []any{e.Instead, had.Address, until}},
+		{`UPDATE memberships SET invited_by = $1, revision = revision + 1 /* of one person */
+			WHERE invited_by = $2 AND invited_on <= $3`, []any{e.Instead, had.Address, until}},
+		{`UPDATE deliveries SET recipient = $1` + unsent + ` WHERE recipient = $3 AND user_id = '' AND created_on <= $4`,
+			[]any{e.Instead, toMicros(t.now), had.Address, until}},
+		{`DELETE FROM challenges /* of one person */ WHERE email = $1 AND user_id IS NULL AND created_on <= $2`,
+			[]any{had.Address, until}},
+		{`DELETE FROM idempotency /* of one person */ WHERE replace(outcome, $1, '') <> outcome AND created_on <= $2`,
+			[]any{string(encoded), until}},
+	}
+	if !had.Passed {
+		statements = append(statements, statement{
+			`UPDATE accounts SET abuse_contact_email = '' /* of one person */ WHERE lower(abuse_contact_email) = $1`, []any{had.Address},
+		})
+	}
+	return statements, nil
+}
+
+// EraseUser implements iam.Tx.
+func (t *tx) EraseUser(e iam.Erasure) error {
+	if err := t.lockRoles(); err != nil {
+		return err
+	}
+	_, err := t.exec(`UPDATE users SET email = $1, first_name = '', last_name = '', telephone = '', country = '', zipcode = '', locale = '',
+		verified = 0, suspended = 1, operator = 0, two_factor = 0 WHERE id = $2`, e.Instead, string(e.UserID))
+	if err != nil {
+		return fmt.Errorf("erase user: %w", err)
+	}
+	return nil
+}
+
+// RewriteAudit implements iam.Tx. Where others rewrite beside it, for another person
+// in the same rows, the rows to change are read once more when they are held.
+func (t *tx) RewriteAudit(part iam.AuditPart, clean func(entry *iam.AuditEntry) bool) (iam.AuditRewrite, error) {
+	result := iam.AuditRewrite{Last: part.After}
+	var b builder
+	b.add(`SELECT `+auditColumns+` FROM audit e WHERE e.seq > `, b.arg(part.After))
+	if id := string(part.UserID); id != "" {
+		b.add(` AND (e.actor = 'user' AND e.actor_id = `, b.arg(id), ` OR e.user_id <> '' AND e.user_id = `, b.arg(id), `)`)
+	}
+	b.add(` ORDER BY e.seq LIMIT `, b.arg(part.Limit))
+	entries, err := t.entries(b.String(), b.args)
+	if err != nil || len(entries) == 0 {
+		return result, err
+	}
+	result.Last = entries[len(entries)-1].Seq
+	changed := changing(entries, clean)
+	if t.locks != nil && len(changed) > 0 {
+		if entries, err = t.holdAudit(changed); err != nil {
+			return result, err
+		}
+		changed = changing(entries, clean)
+	}
+	for _, e := range changed {
+		_, err := t.exec(`UPDATE audit SET actor_email = $1, remote_addr = $2, state_before = $3, state_after = $4 WHERE seq = $5`,
+			e.ActorEmail, e.RemoteAddr, e.Before, e.After, e.Seq)
+		if err != nil {
+			return result, fmt.Errorf("rewrite an audit row: %w", err)
+		}
+	}
+	result.Changed = len(changed)
+	return result, nil
+}
+
+// changing are the rows that clean changed.
+func changing(entries []iam.AuditEntry, clean func(entry *iam.AuditEntry) bool) []iam.AuditEntry {
+	var changed []iam.AuditEntry
+	for _, entry := range entries {
+		if clean(&entry) {
+			changed = append(changed, entry)
+		}
+	}
+	return changed
+}
+
+// holdAudit holds audit rows, and reads them as they are then. It is PostgreSQL's
+// alone, which takes a list as one parameter.
+func (t *tx) holdAudit(entries []iam.AuditEntry) ([]iam.AuditEntry, error) {
+	numbers := make([]string, len(entries))
+	for i, e := range entries {
+		numbers[i] = strconv.FormatInt(e.Seq, 10)
+	}
+	return t.entries(`SELECT `+auditColumns+` FROM audit e WHERE e.seq = ANY (CAST(CAST($1 AS TEXT) AS BIGINT[])) ORDER BY e.seq FOR NO KEY UPDATE`,
+		[]any{"{" + strings.Join(numbers, ",") + "}"})
 }

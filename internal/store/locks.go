@@ -16,9 +16,10 @@ import (
 //
 // Everybody locks in one order, which keeps deadlocks out:
 //
-//  1. the roles: shared by every transaction, alone by one that changes roles
-//     or asks who holds one. It comes with BEGIN, so that within a transaction
-//     roles never change, and nobody is given a role while it is dropped;
+//  1. the roles: shared by every transaction, alone by one that changes roles,
+//     asks who holds one, or erases a user. It comes with BEGIN, so that within a
+//     transaction roles never change, and nobody is given a role while it is
+//     dropped; who holds them alone has no other transaction beside it;
 //  2. accounts, by id: whatever changes memberships of an account, its seats,
 //     its Super Administrators or the account holds its row;
 //  3. users, by id: shared by what makes a user's row a member's (its names,

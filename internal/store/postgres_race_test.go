@@ -346,6 +346,65 @@ var races = map[string]func(w *world) race{
 		}
 	},
 
+	// What it writes must be visible to who takes it out of the rows.
+	"somebody invites while it is erased": func(w *world) race {
+		a, v := w.account(0), w.user("v")
+		w.insert(w.accepted(a, v))
+		m := w.pending(a, "a@example.com")
+		m.InvitedBy = v.Email
+		entry, end := w.entry(iam.InviteCreate, a.ID, m.ID), w.entry(iam.UserErase, "", v.ID)
+		return race{func(tx iam.Tx, pause func()) error {
+			facts, err := tx.AccountFacts(a.ID, iam.Actor{Kind: iam.ByUser, User: v})
+			if err != nil {
+				return err
+			}
+			pause()
+			if facts.Own == nil {
+				return errRefusedByRule
+			}
+			return tx.InsertMembership(m, iam.Link{}, entry)
+		}, func(tx iam.Tx, pause func()) error {
+			facts, err := tx.EraseFacts(v.ID, nil)
+			if err != nil {
+				return err
+			}
+			pause()
+			erasure := iam.Erasure{UserID: v.ID, Instead: "erased@erased.invalid", Addresses: []iam.HadAddress{{Address: facts.User.Email}}}
+			_, err = tx.CloseUser(erasure, end)
+			return err
+		}, func() bool { return w.number(`SELECT count(*) FROM memberships WHERE invited_by = $1`, v.Email) > 0 }}
+	},
+
+	"two who did something to each other are erased": func(w *world) race {
+		entry := w.entry(iam.UserEdit, "", w.id())
+		entry.Before, entry.After = "one", "other"
+		w.must(func(tx iam.Tx) error { return tx.Record(entry) })
+		erase := func(clean func(entry *iam.AuditEntry)) func(tx iam.Tx, pause func()) error {
+			return func(tx iam.Tx, pause func()) error {
+				paused := false
+				_, err := tx.RewriteAudit(iam.AuditPart{Limit: 10}, func(row *iam.AuditEntry) bool {
+					if row.OperationID != entry.OperationID {
+						return false
+					}
+					if !paused {
+						pause()
+					}
+					paused = true
+					clean(row)
+					return true
+				})
+				return err
+			}
+		}
+		return race{
+			erase(func(row *iam.AuditEntry) { row.Before = "" }),
+			erase(func(row *iam.AuditEntry) { row.After = "" }),
+			func() bool {
+				return w.number(`SELECT count(*) FROM audit WHERE state_before || state_after <> ''`+" AND action = 'user.edit'") > 0
+			},
+		}
+	},
+
 	"an account is deleted while somebody is invited": func(w *world) race {
 		a := w.account(0)
 		m := w.pending(a, "a@example.com")

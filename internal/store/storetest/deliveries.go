@@ -244,8 +244,11 @@ var deliveryTests = map[string]func(f *fixture){
 		u := f.user("u@example.com")
 		digest := f.digest(u, f.end(f.invite(a, "1@example.com"), iam.Expired), f.end(f.invite(a, "2@example.com"), iam.Expired))
 		f.must(func(tx iam.Tx) error { _, err := tx.Gather(digest); return err })
+		entry := f.entry(iam.UserErase, "", u.ID)
 		f.must(func(tx iam.Tx) error {
-			return tx.EraseUser(iam.Erasure{UserID: u.ID, Addresses: []string{u.Email}, Instead: "erased@erased.invalid"})
+			erasure := iam.Erasure{UserID: u.ID, Addresses: []iam.HadAddress{{Address: u.Email}}, Instead: "erased@erased.invalid"}
+			_, err := tx.CloseUser(erasure, entry)
+			return err
 		})
 		f.must(func(tx iam.Tx) error {
 			got, err := tx.Delivery(digest.ID)
