@@ -335,12 +335,17 @@ const (
 
 // MemberQuery filters and sorts an account's members. Status "" lists pending
 // and accepted ones.
+//
+// After goes through a list by id, however long it is and whatever becomes of its
+// rows meanwhile: the page begins behind the row of that id, which need not be
+// there any more. Its Number doesn't count then, and there is no Total.
 type MemberQuery struct {
 	PageRequest
 	Status     Status
 	Email      string // canonical; "" filters nothing
 	Order      MemberOrder
 	Descending bool
+	After      ID // with Order "" only
 }
 
 // InvitationQuery filters an account's invitations. Status "" lists all. Asked
@@ -350,6 +355,7 @@ type InvitationQuery struct {
 	PageRequest
 	Status Status
 	Asked  bool
+	After  ID // as in MemberQuery, though newest first; not with Asked
 }
 
 // Update runs fn in one transaction of the store and returns what it returned.

@@ -84,7 +84,7 @@ func (s *Store) Members(ctx context.Context, accountID iam.ID, query iam.MemberQ
 	}
 	list := accountList{
 		accountID: accountID, statuses: statuses, email: query.Email, order: memberOrdering(query.Order),
-		descending: query.Descending, page: query.PageRequest, now: now, cut: s.cutBranches,
+		descending: query.Descending, page: query.PageRequest, after: query.After, now: now, cut: s.cutBranches,
 	}
 	return snapshot(ctx, s, list.read)
 }
@@ -166,7 +166,7 @@ func (s *Store) AccountInvitations(
 	}
 	list := accountList{
 		accountID: accountID, statuses: statuses, invitedOnly: true, order: byID(),
-		descending: true, page: query.PageRequest, now: now, cut: s.cutBranches,
+		descending: true, page: query.PageRequest, after: query.After, now: now, cut: s.cutBranches,
 	}
 	return snapshot(ctx, s, list.read)
 }
@@ -180,21 +180,25 @@ type accountList struct {
 	order       ordering
 	descending  bool
 	page        iam.PageRequest
+	after       iam.ID // the page is what follows that row; "": as it says
 	now         time.Time
 	cut         bool // each branch to what a page may need of it
 }
 
 func (l accountList) read(v *view) (iam.Page[iam.Member], error) {
-	total, err := l.total(v)
-	if err != nil {
-		return iam.Page[iam.Member]{}, err
+	list := iam.Page[iam.Member]{}
+	skip, size, backwards := 0, l.page.Size, false
+	if l.after == "" {
+		var err error
+		if list.Total, err = l.total(v); err != nil || l.page.Offset() >= list.Total {
+			return list, err
+		}
+		skip, size, backwards = span(l.page, list.Total)
 	}
-	list := iam.Page[iam.Member]{Total: total}
-	if l.page.Offset() >= total {
-		return list, nil
-	}
-	var b builder
-	skip, size, backwards := span(l.page, total)
+	var (
+		b   builder
+		err error
+	)
 	order := l.order.clause(``, l.descending != backwards)
 	most := b.lazy(skip + size)
 	b.add(`FROM (`)
@@ -235,6 +239,9 @@ func (l accountList) ids(b *builder, account string, each func(branch string) st
 	if l.email != "" {
 		more += ` AND m.email = ` + b.arg(l.email)
 	}
+	if l.after != "" {
+		more += ` AND m.id ` + beyond(l.descending) + ` ` + b.arg(string(l.after))
+	}
 	now := b.lazy(toMicros(l.now))
 	var selects []string
 	for _, part := range together(branchesOf(l.statuses)) {
@@ -260,4 +267,12 @@ func (l accountList) total(v *view) (int, error) {
 		return 0, fmt.Errorf("count members: %w", err)
 	}
 	return total, nil
+}
+
+// beyond compares an id with those that follow it.
+func beyond(descending bool) string {
+	if descending {
+		return `<`
+	}
+	return `>`
 }
