@@ -20,7 +20,7 @@ type answer struct {
 	page     any    // the result_info of a list
 	bare     bool   // the result alone, without an envelope: two older deletes
 	text     []byte // YAML instead of all that
-	file     *auditFile
+	file     file
 	later    func() (answer, error) // what comes when nothing is held any more
 	replayed bool                   // the first answer to the same request
 }

@@ -60,8 +60,15 @@ func listMembers(x *exchange) (answer, error) {
 			string(iam.ByFirstName), string(iam.ByLastName), string(iam.ByEmail), string(iam.ByMemberStatus))),
 		Descending: params.descending(),
 	}
+	format := params.format()
+	if format != "" && query.Order != "" {
+		params.refuse("order", orderOfFile)
+	}
 	if params.err != nil {
 		return answer{}, params.err
+	}
+	if format != "" {
+		return x.membersFile(format, query)
 	}
 	page, err := x.Service.Members(x.r.Context(), x.actor, x.id("account_id"), query)
 	if err != nil {

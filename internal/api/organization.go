@@ -139,8 +139,15 @@ func listOrganizationInvites(x *exchange) (answer, error) {
 			string(iam.Pending), string(iam.Accepted), string(iam.Rejected), string(iam.Canceled), string(iam.Expired))),
 		Asked: params.choice("asked", "true", "false") == "true",
 	}
+	format := params.format()
+	if format != "" && query.Asked {
+		params.refuse("asked", "is for pages; leave it out and look for what has an asked_on in the file")
+	}
 	if params.err != nil {
 		return answer{}, params.err
+	}
+	if format != "" {
+		return x.invitesFile(format, query)
 	}
 	of, page, err := x.Service.AccountInvitations(x.r.Context(), x.actor, x.id("organization_id"), query)
 	if err != nil {
