@@ -73,6 +73,7 @@ func (c *doctorCommand) Run(ctx context.Context, s streams, env *environment, pa
 	}
 	d.keyring(env, facts)
 	d.roleFile(facts, readable)
+	d.issuers(env)
 	d.certificate()
 	d.addresses(ctx)
 	d.mail(ctx)

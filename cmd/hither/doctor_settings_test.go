@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 )
@@ -153,4 +154,45 @@ func TestDoctorJudgesTheDisk(t *testing.T) {
 			t.Errorf("%s: got %+v, want three findings", test.name, d.findings)
 		}
 	}
+}
+
+// TestDoctorReadsTheIssuers says whom the file trusts with what, and why a server
+// would not start with it.
+func TestDoctorReadsTheIssuers(t *testing.T) {
+	t.Parallel()
+	d, _ := newFilledDesk(t)
+	path := filepath.Join(filepath.Dir(d.data), "issuers.yaml")
+	put := func(mode os.FileMode, lines ...string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	login := []string{"issuers:", "  - name: acme", "    issuer: https://login.acme.example", "    client_id: hither"}
+	tokens := []string{"  - name: other", "    issuer: https://other.example", "    audiences: [https://hither.acme.example, b]"}
+	const base = "--base-url=https://hither.acme.example"
+
+	put(0o644, login...)
+	d.finds(checkOK, "issuers", "acme, https://login.acme.example: sign-in on the pages; it speaks for the addresses of no domain", "", nil, "--issuers", path, base)
+	d.finds(checkFail, "issuers", "where these are reached is not said", "--base-url", nil, "--issuers", path)
+	put(0o644, append(append(login, "    authoritative_domains: [acme.example]", "    trusted_amr: [mfa]"), tokens...)...)
+	d.finds(checkOK, "issuers", "its word on a second factor; it speaks for the addresses of acme.example", "", nil, "--issuers", path, base)
+	d.finds(checkOK, "issuers", "other, https://other.example: Bearer tokens for https://hither.acme.example, b; ", "", nil, "--issuers", path, base)
+	put(0o644, append(append(login, `    authoritative_domains: ["*"]`), append(tokens, `    authoritative_domains: ["*"]`)...)...)
+	d.finds(checkWarn, "issuers", "acme and other both speak for the addresses of every domain", "one of them", nil, "--issuers", path, base)
+	put(0o644, append(login, "    client_secret: hush")...)
+	d.finds(checkWarn, "issuers", "others may read it or change it (0644)", "chmod 600", nil, "--issuers", path, base)
+	put(0o600, append(login, "    client_secret: hush")...)
+	d.finds(checkOK, "issuers", "acme, ", "", nil, "--issuers", path, base)
+	put(0o644, append(login, "    client_secret_env: ACME_SECRET")...)
+	d.finds(checkFail, "issuers", "the environment has no ACME_SECRET", "docs/login.md", nil, "--issuers", path, base)
+	d.finds(checkOK, "issuers", "acme, ", "", []string{"ACME_SECRET=hush"}, "--issuers", path, base)
+	put(0o644, "issuers:", "  - name: acme", "    issuer: http://127.0.0.1:1", "    client_id: hither")
+	d.finds(checkWarn, "issuers", "plain http", "https", nil, "--issuers", path, base)
+	put(0o644, "issuers:", "  - name: acme", "    issuer: http://login.acme.example", "    client_id: hither")
+	d.finds(checkFail, "issuers", "line 3: issuer: must be an https URL", "docs/login.md", nil, "--issuers", path, base)
+	d.finds(checkFail, "issuers", "no such file", "docs/login.md", nil, "--issuers", path+".none", base)
 }

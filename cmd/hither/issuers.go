@@ -23,13 +23,11 @@ type trusted struct {
 // needsPages says that people sign in with one of them.
 func (t trusted) needsPages() bool { return t.issuers != nil && len(t.issuers.Buttons()) > 0 }
 
-func (s issuersSetting) trusted(env *environment) (trusted, error) {
-	if s.Issuers == "" {
-		return trusted{}, nil
-	}
+// read reads the file, which is given.
+func (s issuersSetting) read(env *environment) (dataset.Issuers, error) {
 	file, err := os.Open(s.Issuers)
 	if err != nil {
-		return trusted{}, fmt.Errorf("--issuers: %w", err)
+		return dataset.Issuers{}, fmt.Errorf("--issuers: %w", err)
 	}
 	defer func() { _ = file.Close() }()
 	read, err := dataset.ParseIssuers(file)
@@ -37,7 +35,18 @@ func (s issuersSetting) trusted(env *environment) (trusted, error) {
 		err = read.Secrets(env.getenv)
 	}
 	if err != nil {
-		return trusted{}, inFile("--issuers", s.Issuers, err)
+		return dataset.Issuers{}, inFile("--issuers", s.Issuers, err)
+	}
+	return read, nil
+}
+
+func (s issuersSetting) trusted(env *environment) (trusted, error) {
+	if s.Issuers == "" {
+		return trusted{}, nil
+	}
+	read, err := s.read(env)
+	if err != nil {
+		return trusted{}, err
 	}
 	var list []oidc.Issuer
 	for _, i := range read.Issuers {
