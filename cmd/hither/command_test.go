@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -64,7 +65,7 @@ func TestMistakesAreExplained(t *testing.T) {
 		{"negative delay", []string{"serve", "--drain-delay=-1s"}, nil, exitUsage, []string{"--drain-delay"}},
 		{"no connections", []string{"serve", "--max-connections=0"}, nil, exitUsage, []string{"--max-connections"}},
 		{"level", []string{"serve", "--log-level=loud"}, nil, exitUsage, []string{"--log-level", "loud", "debug, info, warn and error"}},
-		{"level in the environment", []string{"demo"}, map[string]string{"HITHER_LOG_LEVEL": "loud"}, exitUsage, []string{"HITHER_LOG_LEVEL"}},
+		{"level in the environment", []string{"demo"}, map[string]string{"HITHER_DEMO_LOG_LEVEL": "loud"}, exitUsage, []string{"HITHER_DEMO_LOG_LEVEL"}},
 		{"certificate without key", []string{"serve", "--tls-cert=c.pem"}, nil, exitUsage, []string{"--tls-cert needs --tls-key", "HITHER_TLS_KEY"}},
 		{"key without certificate", []string{"serve"}, map[string]string{"HITHER_TLS_KEY": "k.pem"}, exitUsage, []string{"--tls-key needs --tls-cert", "HITHER_TLS_CERT"}},
 		{"certificate that is none", []string{"serve", "--tls-cert", notPEM, "--tls-key", notPEM}, nil, exitFailure, []string{notPEM, "PEM"}},
@@ -73,7 +74,7 @@ func TestMistakesAreExplained(t *testing.T) {
 		{"address of another machine", []string{"serve", "--listen=192.0.2.1:8787"}, nil, exitFailure, []string{"--listen 192.0.2.1:8787", "127.0.0.1:8787"}},
 		{"name that is unknown", []string{"serve", "--listen=no-such-host.invalid:8787"}, nil, exitFailure, []string{"--listen no-such-host.invalid:8787", "127.0.0.1:8787"}},
 		{"port taken", []string{"serve", "--listen", taken}, nil, exitFailure, []string{"--listen " + taken, "listens there already", "--listen 127.0.0.1:" + nextPort(port)}},
-		{"port taken for the demo", []string{"demo"}, map[string]string{"HITHER_LISTEN": taken}, exitFailure, []string{"--listen " + taken, "--listen 127.0.0.1:" + nextPort(port)}},
+		{"port taken for the demo", []string{"demo"}, map[string]string{"HITHER_DEMO_LISTEN": taken}, exitFailure, []string{"--listen " + taken, "--listen 127.0.0.1:" + nextPort(port)}},
 		{"metrics port taken", []string{"serve", "--listen=127.0.0.1:0", "--metrics-listen", taken}, nil, exitFailure, []string{"--metrics-listen " + taken, "--metrics-listen 127.0.0.1:" + nextPort(port)}},
 		{"no such role file", []string{"serve", "--listen=127.0.0.1:0", "--data", data, "--roles=no-such.yaml"}, nil, exitFailure, []string{"--roles", "no-such.yaml"}},
 		{"role file that is wrong", []string{"serve", "--listen=127.0.0.1:0", "--data", data + "2", "--roles", badRoles}, nil, exitFailure, []string{"--roles " + badRoles + ":\n  line ", "\n  line 3: "}},
@@ -163,6 +164,33 @@ func TestSettingsHaveAnOrder(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestDemoReadsItsOwnVariables holds that nothing which is set for a real instance
+// reaches a demo: no variable is a setting of both.
+func TestDemoReadsItsOwnVariables(t *testing.T) {
+	t.Parallel()
+	var grammar cli
+	parser, err := newParser(&grammar, &environment{}, streams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var demos, others []string
+	for _, command := range parser.Model.Children {
+		if command.Name == "demo" {
+			demos = known(command)
+		} else {
+			others = append(others, known(command)...)
+		}
+	}
+	if len(demos) == 0 || len(others) == 0 {
+		t.Fatalf("got variables %q of the demo and %q of others, want some of each", demos, others)
+	}
+	for _, name := range demos {
+		if slices.Contains(others, name) || !strings.HasPrefix(name, "HITHER_DEMO_") {
+			t.Errorf("the demo reads %s, which is not its own", name)
+		}
 	}
 }
 

@@ -18,13 +18,15 @@ import (
 	"hither/internal/server"
 )
 
-// demoCommand is `hither demo`.
+// demoCommand is `hither demo`. Its variables are its own: who serves a real instance
+// from the same shell has the others set for that, and a demo with the address or the
+// links of the real one would be open to others, or lead people astray.
 type demoCommand struct {
-	baseSetting
-	Listen    string      `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API is served. Beyond this machine the keys are random instead of public." placeholder:"HOST:PORT"`
-	Seed      string      `env:"HITHER_SEED" help:"Start with this import file, YAML or JSON, instead of the examples of the public reference." placeholder:"FILE"`
+	BaseURL   string      `env:"HITHER_DEMO_BASE_URL" help:"Where people reach this demo, for the links in messages: https://demo.example.com, of a proxy in front." name:"base-url" placeholder:"URL"`
+	Listen    string      `default:"127.0.0.1:8787" env:"HITHER_DEMO_LISTEN" help:"Where the API is served. Beyond this machine the keys are random instead of public." placeholder:"HOST:PORT"`
+	Seed      string      `env:"HITHER_DEMO_SEED" help:"Start with this import file, YAML or JSON, instead of the examples of the public reference." placeholder:"FILE"`
 	RateLimit rate.Policy `default:"off" help:"How many requests a user, or an operator token, may make to the API, and in which time, for example 1200/5m as upstream: see how your program takes the refusal. A reset begins anew." placeholder:"N/TIME"`
-	LogLevel  logLevel    `default:"error" env:"HITHER_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error. Requests are info." placeholder:"LEVEL"`
+	LogLevel  logLevel    `default:"error" env:"HITHER_DEMO_LOG_LEVEL" help:"The least level that is logged: debug, info, warn or error. Requests are info." placeholder:"LEVEL"`
 }
 
 // demoShutdown is how long a demo lets requests finish: who stops one waits.
@@ -86,14 +88,14 @@ func (c *demoCommand) alone(public net.Listener) bool { return loopback(public) 
 // setting says, else on this machine. Over plain http from elsewhere browsers don't
 // say which page a form was sent from, so the pages would refuse every one.
 func (c *demoCommand) pagesBase(public net.Listener) (string, error) {
-	if base, err := c.base(); err != nil || base != "" {
+	if base, err := cleanBase(c.BaseURL, "HITHER_DEMO_BASE_URL"); err != nil || base != "" {
 		return base, err
 	}
 	base := baseURL("http", c.Listen, public)
 	if u, err := url.Parse(base); err != nil || !iam.Loopback(u.Hostname()) {
 		_, port, _ := net.SplitHostPort(c.Listen)
 		return "", usageError{fmt.Sprintf("--listen %s: the demo's pages work over https, or on this machine alone; write --listen 0.0.0.0:%s, "+
-			"with which other machines reach the API, or add --base-url https://HOST, of a proxy in front (HITHER_BASE_URL)", c.Listen, port)}
+			"with which other machines reach the API, or add --base-url https://HOST, of a proxy in front (HITHER_DEMO_BASE_URL)", c.Listen, port)}
 	}
 	return base, nil
 }

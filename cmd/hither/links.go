@@ -16,24 +16,27 @@ type baseSetting struct {
 }
 
 // base is the setting without a slash at its end, "" where it is not given.
-func (b baseSetting) base() (string, error) {
-	if b.BaseURL == "" {
+func (b baseSetting) base() (string, error) { return cleanBase(b.BaseURL, "HITHER_BASE_URL") }
+
+// cleanBase is what --base-url, or its variable, says, without a slash at its end.
+func cleanBase(text, variable string) (string, error) {
+	if text == "" {
 		return "", nil
 	}
-	u, err := url.Parse(b.BaseURL)
+	u, err := url.Parse(text)
 	complaint := ""
 	switch {
 	case err != nil:
 		complaint = "it is no URL"
 	case !iam.Sheltered(u):
 		complaint = "it must begin with https://; http:// is for this machine alone"
-	case u.Host == "" || u.User != nil || strings.ContainsAny(b.BaseURL, "?#"):
+	case u.Host == "" || u.User != nil || strings.ContainsAny(text, "?#"):
 		complaint = "it must be a host and at most a path, for example https://hither.example.com"
 	}
 	if complaint != "" {
-		return "", usageError{fmt.Sprintf("--base-url %s: %s (HITHER_BASE_URL)", b.BaseURL, complaint)}
+		return "", usageError{fmt.Sprintf("--base-url %s: %s (%s)", text, complaint, variable)}
 	}
-	return strings.TrimRight(b.BaseURL, "/"), nil
+	return strings.TrimRight(text, "/"), nil
 }
 
 // links are made from the base URL and the instance keys.
