@@ -133,6 +133,18 @@ type exchange struct {
 	repeatable bool
 }
 
+// renew finds out who asks: at first, and again wherever an answer takes so long that
+// it may have changed.
+func (x *exchange) renew() error {
+	actor, err := x.Auth.Authenticate(x.r)
+	if err != nil {
+		return err
+	}
+	actor.RequestID = x.trace.RequestID
+	x.actor = actor
+	return nil
+}
+
 func (a *wire) exchange(w http.ResponseWriter, r *http.Request) *exchange {
 	trace := TraceOf(r.Context())
 	if trace == nil {
@@ -154,14 +166,11 @@ func (x *exchange) answer(route Route, ids []string) (answer, error) {
 		x.r = x.r.WithContext(ctx)
 	}
 	if route.Need != Public {
-		actor, err := x.Auth.Authenticate(x.r)
-		if err != nil {
+		if err := x.renew(); err != nil {
 			return answer{}, err
 		}
-		actor.RequestID = x.trace.RequestID
-		x.actor = actor
-		x.trace.identify(actor)
-		if err := x.count(actor); err != nil {
+		x.trace.identify(x.actor)
+		if err := x.count(x.actor); err != nil {
 			return answer{}, err
 		}
 	}

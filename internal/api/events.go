@@ -34,26 +34,23 @@ const (
 type event struct {
 	auditLog
 
-	Cursor string `json:"cursor"` // where to go on behind it
+	Cursor string `json:"cursor"` // where to go on behind it: its id
 }
 
-func eventOf(e iam.AuditEntry) event { return event{auditLogOf(e, e.AccountID), eventCursor(e.Seq)} }
-
-func eventCursor(position int64) string { return strconv.FormatInt(position, 36) }
+func eventOf(e iam.AuditEntry) event { return event{auditLogOf(e, e.AccountID), e.OperationID} }
 
 // latest is the cursor of who wants only what is to come.
 const latest = "latest"
 
-// eventCursor reads a cursor; now says that it is latest.
-func (q *query) eventCursor(name, text string) (position int64, now bool) {
-	if text == "" || text == latest {
-		return 0, text == latest
+// eventCursor reads a cursor, which may be latest.
+func (q *query) eventCursor(name, text string) string {
+	strange := func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' && r != '_'
 	}
-	position, err := strconv.ParseInt(text, 36, 64)
-	if err != nil || position < 0 || len(text) > 13 {
+	if len(text) > maxAuditFilter || strings.ContainsFunc(text, strange) {
 		q.refuse(name, "is none that an answer gave; leave it out to begin with the oldest event")
 	}
-	return position, false
+	return text
 }
 
 // eventReader is somebody who reads an account's events.
@@ -61,18 +58,35 @@ type eventReader struct {
 	*exchange
 
 	account iam.ID
-	after   int64
+	after   iam.EventPlace
 	limit   int
 }
 
-// next reads what follows, and moves on.
+// next reads what follows, and moves on. Before anything is told, who was let in is
+// asked again, and reads as what it is by now: a credential may have ended since, and
+// what its user may do may have changed.
 func (r *eventReader) next(ctx context.Context) ([]event, error) {
-	entries, err := r.Service.Events(ctx, r.actor, r.account, r.after, r.limit)
+	entries, err := r.Service.Events(ctx, r.actor, r.account, r.after.Position, r.limit)
 	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
-	r.after = entries[len(entries)-1].Seq
+	if err := r.renew(); err != nil {
+		return nil, err
+	}
+	if entries, err = r.Service.Events(ctx, r.actor, r.account, r.after.Position, r.limit); err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	last := entries[len(entries)-1]
+	r.after = iam.EventPlace{ID: last.OperationID, Position: last.Seq}
 	return each(entries, eventOf), nil
+}
+
+// place finds where a cursor says to begin.
+func (r *eventReader) place(cursor string) (iam.EventPlace, error) {
+	if cursor == latest {
+		return r.Service.LastEvent(r.r.Context(), r.actor, r.account)
+	}
+	return r.Service.EventPlace(r.r.Context(), r.actor, r.account, cursor)
 }
 
 func listEvents(x *exchange) (answer, error) {
@@ -83,20 +97,16 @@ func listEvents(x *exchange) (answer, error) {
 		from = last // a browser that comes back
 	}
 	reader := &eventReader{exchange: x, account: x.id("account_id")}
-	var now bool
-	reader.after, now = params.eventCursor("after", from)
+	cursor := params.eventCursor("after", from)
 	reader.limit = params.number("limit", defaultAuditPage, minAuditPage, iam.MaxAuditPage, false)
 	wait := time.Duration(params.number("wait", 0, 0, maxEventWait, false)) * time.Second
 	if params.err != nil {
 		return answer{}, params.err
 	}
 	// Rights first, while a refusal is an answer like any other.
-	last, err := x.Service.LastEvent(x.r.Context(), x.actor, reader.account)
-	if err != nil {
+	var err error
+	if reader.after, err = reader.place(cursor); err != nil {
 		return answer{}, err
-	}
-	if now {
-		reader.after = last
 	}
 	if stream {
 		reader.limit = streamChunk
@@ -121,7 +131,7 @@ func (r *eventReader) poll(wait time.Duration) (answer, error) {
 	if events == nil {
 		events = []event{}
 	}
-	cursor := eventCursor(r.after)
+	cursor := r.after.ID
 	return answer{result: events, page: &logPageInfo{Count: strconv.Itoa(len(events)), Cursor: cursor, Cursors: logCursors{cursor}}}, nil
 }
 
@@ -188,11 +198,10 @@ func (r *eventReader) stream() error {
 		if len(events) == 0 && !beat {
 			continue
 		}
-		// Who was let in is asked again before anything is told.
-		if _, err := r.Auth.Authenticate(r.r); err != nil {
-			return r.endStream(err)
-		}
 		if len(events) == 0 {
+			if err := r.renew(); err != nil {
+				return r.endStream(err)
+			}
 			buffer.WriteString(": nothing yet\n\n")
 		}
 		for _, e := range events {

@@ -119,6 +119,9 @@ func (x *exchange) sendFile(f file) {
 			_, err = x.w.Write(buffer.Bytes())
 		}
 		if err == nil {
+			err = x.renew()
+		}
+		if err == nil {
 			more, err = f.next()
 		}
 		if err != nil {

@@ -127,27 +127,37 @@ func (s *Service) auditLog(ctx context.Context, query AuditQuery) ([]AuditEntry,
 	if err != nil {
 		return nil, err
 	}
-	if query.AccountID != "" && !query.Open {
-		for i := range entries {
-			entries[i].hideStranger()
-		}
+	for i := range entries {
+		query.hide(&entries[i])
 	}
 	return entries, nil
 }
 
-// hideStranger hides the user behind an address that rejected: to the account it
-// remains an address.
-func (e *AuditEntry) hideStranger() {
+// hide takes out of the states of a row what its reader may not see: of an account's
+// log the user behind an address that rejected, to which it remains an address, and
+// the token of the operator by which rights were given; of a user's own log by whom
+// they were, unless that was itself.
+func (q AuditQuery) hide(e *AuditEntry) {
+	if q.Open {
+		return
+	}
 	for _, state := range []*string{&e.Before, &e.After} {
 		var fields map[string]json.RawMessage
-		if !strings.Contains(*state, `"user_id"`) || json.Unmarshal([]byte(*state), &fields) != nil {
+		if !strings.Contains(*state, `_id"`) || json.Unmarshal([]byte(*state), &fields) != nil {
 			continue
 		}
-		if string(fields["status"]) != `"`+string(Rejected)+`"` {
-			continue
+		is := func(field, value string) bool { return string(fields[field]) == `"`+value+`"` }
+		size := len(fields)
+		if q.AccountID != "" && is("status", string(Rejected)) && fields["user_id"] != nil {
+			delete(fields, "user_id")
+			e.UserID = ""
 		}
-		delete(fields, "user_id")
-		*state, e.UserID = encode(fields), ""
+		if q.AccountID != "" && !is("grantor_kind", string(ByUser)) || q.AccountID == "" && !is("grantor_id", string(q.UserID)) {
+			delete(fields, "grantor_id")
+		}
+		if len(fields) < size {
+			*state = encode(fields)
+		}
 	}
 }
 

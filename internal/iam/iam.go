@@ -40,12 +40,13 @@ type Service struct {
 	now     func() time.Time
 	mailing Mailing
 	signIn  SignIn
+	placing chan struct{} // full while somebody gives positions to events
 }
 
 // NewService returns the use cases over store. newID draws fresh ids; now is
 // asked by reads only: what is written carries the transaction's own time.
 func NewService(store Store, newID func() string, now func() time.Time) *Service {
-	return &Service{store: store, newID: newID, now: now}
+	return &Service{store: store, newID: newID, now: now, placing: make(chan struct{}, 1)}
 }
 
 // Moment says that the reads of a request follow each other closely: see

@@ -100,11 +100,12 @@ type Store interface {
 	Ended(ctx context.Context, by time.Time, limit int) ([]ID, error)
 	// Unplaced reports whether committed rows wait for a position in the event stream.
 	Unplaced(ctx context.Context) (bool, error)
-	// Events lists an account's placed rows after a position, in that order, as the
-	// account may see them; Seq is the position. LastEvent is the highest position of
-	// all accounts.
-	Events(ctx context.Context, accountID ID, after int64, limit int) ([]AuditEntry, error)
-	LastEvent(ctx context.Context) (int64, error)
+	// Events lists an account's placed rows after a position, in that order; Seq is the
+	// position. EventPosition is that of the row of an operation in an account, LastEvent
+	// the account's last; ErrNoRow where there is none.
+	Events(ctx context.Context, query EventQuery) ([]AuditEntry, error)
+	EventPosition(ctx context.Context, accountID ID, operationID string) (int64, error)
+	LastEvent(ctx context.Context, accountID ID) (EventPlace, error)
 	// Audit lists an account's audit rows after a position, oldest first; those
 	// of no account where accountID is "".
 	Audit(ctx context.Context, accountID ID, after int64, limit int) ([]AuditEntry, error)

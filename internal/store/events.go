@@ -76,28 +76,34 @@ func (s *Store) position() string {
 }
 
 // Events implements iam.Store.
-func (s *Store) Events(ctx context.Context, accountID iam.ID, after int64, limit int) ([]iam.AuditEntry, error) {
+func (s *Store) Events(ctx context.Context, query iam.EventQuery) ([]iam.AuditEntry, error) {
 	position := s.position()
-	columns := auditLog{AuditQuery: iam.AuditQuery{AccountID: accountID}}.columns(``)
+	columns := auditLog{AuditQuery: iam.AuditQuery{AccountID: query.AccountID, Open: query.Open}}.columns(``)
 	columns = position + strings.TrimPrefix(columns, `e.seq`)
 	return read(ctx, s, func(v *view) ([]iam.AuditEntry, error) {
 		return v.entries(`SELECT `+columns+` FROM audit e WHERE e.account_id = $1 AND `+position+` > $2 ORDER BY `+position+` LIMIT $3`,
-			[]any{string(accountID), after, limit})
+			[]any{string(query.AccountID), query.After, query.Limit})
 	})
 }
 
+// EventPosition implements iam.Store.
+func (s *Store) EventPosition(ctx context.Context, accountID iam.ID, operationID string) (int64, error) {
+	place, err := s.eventPlace(ctx, `e.operation_id = $1 AND e.account_id = $2 AND `+s.position()+` > 0`, operationID, string(accountID))
+	return place.Position, err
+}
+
 // LastEvent implements iam.Store.
-func (s *Store) LastEvent(ctx context.Context) (int64, error) {
-	statement := `SELECT e.seq FROM audit e ORDER BY e.seq DESC LIMIT 1`
-	if s.placesEvents {
-		statement = `SELECT p.position FROM event_position p WHERE p.id = 1`
-	}
-	return read(ctx, s, func(v *view) (int64, error) {
-		var last int64
-		err := one(v, statement, nil, (*number)(&last))
-		if err != nil && !errors.Is(err, iam.ErrNoRow) {
-			return 0, fmt.Errorf("read the last position: %w", err)
+func (s *Store) LastEvent(ctx context.Context, accountID iam.ID) (iam.EventPlace, error) {
+	return s.eventPlace(ctx, `e.account_id = $1 AND `+s.position()+` > 0 ORDER BY `+s.position()+` DESC LIMIT 1`, string(accountID))
+}
+
+func (s *Store) eventPlace(ctx context.Context, condition string, args ...any) (iam.EventPlace, error) {
+	return read(ctx, s, func(v *view) (iam.EventPlace, error) {
+		var place iam.EventPlace
+		err := one(v, `SELECT e.operation_id, `+s.position()+` FROM audit e WHERE `+condition, args, (*text)(&place.ID), (*number)(&place.Position))
+		if err != nil {
+			return iam.EventPlace{}, fmt.Errorf("look for an event: %w", err)
 		}
-		return last, nil
+		return place, nil
 	})
 }
