@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"hither/internal/iam"
@@ -29,6 +30,7 @@ func accountRecord(a iam.Account) record {
 		{"enforce_twofactor", a.EnforceTwoFactor},
 		{"abuse_contact_email", a.AbuseContactEmail},
 		{"default_invite_lifetime", a.Lifetime()},
+		{"invite_domains", a.InviteDomains.List()},
 		{"member_limit", limit(a.MemberLimit)},
 		{"suspended", a.Suspended},
 		{"needs_super_administrator", a.NeedsSuperAdmin},
@@ -105,6 +107,7 @@ type accountSetCommand struct {
 	EnforceTwoFactor      *bool          `help:"Who accepts an invitation must have a second factor, or need not." negatable:""`
 	AbuseContact          *string        `help:"Where to complain; \"\" takes it away." placeholder:"TEXT"`
 	DefaultInviteLifetime *time.Duration `help:"How long invitations live unless they say otherwise, 1h to 2160h." placeholder:"TIME"`
+	InviteDomains         *string        `help:"The only domains whose addresses it invites, a comma between each two: example.com, or *.example.com for those below it; \"\" for every domain." placeholder:"DOMAIN,…"`
 	MemberLimit           *int           `help:"How many members and invitations it may have; 0 for no limit." placeholder:"N"`
 	Suspend               *bool          `help:"Suspend the account, which can then only be read, or resume it." negatable:"resume"`
 }
@@ -114,6 +117,10 @@ func (c *accountSetCommand) Run(ctx context.Context, s streams) error {
 	edit := iam.AccountEdit{
 		Name: c.Name, EnforceTwoFactor: c.EnforceTwoFactor, AbuseContactEmail: c.AbuseContact, InviteLifetime: c.DefaultInviteLifetime,
 		Type: (*iam.AccountType)(c.Type), MemberLimit: c.MemberLimit, Suspended: c.Suspend,
+	}
+	if c.InviteDomains != nil {
+		domains := strings.FieldsFunc(*c.InviteDomains, func(r rune) bool { return r == ',' })
+		edit.InviteDomains = &domains
 	}
 	if edit == (iam.AccountEdit{}) {
 		return usageError{"nothing to set: give --name, --member-limit, --suspend or another flag of `hither account set --help`"}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -14,12 +15,15 @@ func TestAccountCommands(t *testing.T) {
 		t.Errorf("add: got %v", added)
 	}
 	set := d.object("account", "set", id, "--name", "Motors, Ltd.", "--member-limit", "2", "--suspend", "--enforce-two-factor",
-		"--default-invite-lifetime", "72h", "--abuse-contact", "abuse@example.com", "--json")
+		"--default-invite-lifetime", "72h", "--abuse-contact", "abuse@example.com", "--invite-domains", "B.example, *.a.example", "--json")
 	if set["name"] != "Motors, Ltd." || set["member_limit"] != 2.0 || set["suspended"] != true || set["enforce_twofactor"] != true ||
 		set["default_invite_lifetime"] != 259200.0 || set["abuse_contact_email"] != "abuse@example.com" {
 		t.Errorf("set: got %v", set)
 	}
-	set = d.object("account", "set", "Motors, Ltd.", "--resume", "--no-enforce-two-factor", "--member-limit=0", "--abuse-contact=", "--json")
+	if domains := fmt.Sprint(set["invite_domains"]); domains != "[*.a.example b.example]" {
+		t.Errorf("set: invites %s", domains)
+	}
+	set = d.object("account", "set", "Motors, Ltd.", "--invite-domains=", "--resume", "--no-enforce-two-factor", "--member-limit=0", "--abuse-contact=", "--json")
 	if set["suspended"] != false || set["enforce_twofactor"] != false || set["member_limit"] != 0.0 || set["abuse_contact_email"] != "" {
 		t.Errorf("set back: got %v", set)
 	}

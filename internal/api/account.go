@@ -16,10 +16,11 @@ type account struct {
 }
 
 type settings struct {
-	EnforceTwoFactor      bool    `json:"enforce_twofactor"`
-	AbuseContactEmail     *string `json:"abuse_contact_email"`
-	DefaultInviteLifetime int     `json:"default_invite_lifetime"` // seconds
-	MemberLimit           *int    `json:"member_limit"`            // null: none
+	EnforceTwoFactor      bool     `json:"enforce_twofactor"`
+	AbuseContactEmail     *string  `json:"abuse_contact_email"`
+	DefaultInviteLifetime int      `json:"default_invite_lifetime"` // seconds
+	InviteDomains         []string `json:"invite_domains"`          // none: every domain
+	MemberLimit           *int     `json:"member_limit"`            // null: none
 }
 
 // glimpse is what somebody who is invited has to know of the settings.
@@ -32,6 +33,7 @@ func accountOf(a iam.Account) account {
 		EnforceTwoFactor:      a.EnforceTwoFactor,
 		AbuseContactEmail:     optional(a.AbuseContactEmail),
 		DefaultInviteLifetime: int(a.Lifetime() / time.Second),
+		InviteDomains:         a.InviteDomains.List(),
 	}
 	if a.MemberLimit > 0 {
 		shown.MemberLimit = &a.MemberLimit
@@ -126,6 +128,7 @@ func accountEdit(body *fields, operator bool) iam.AccountEdit {
 		lifetime := time.Duration(*seconds) * time.Second
 		edit.InviteLifetime = &lifetime
 	}
+	edit.InviteDomains = in.texts("invite_domains")
 	if !operator {
 		return edit
 	}

@@ -167,6 +167,22 @@ func (f *fields) number(name string, most int) *int {
 	return &number
 }
 
+// texts are a list of strings, nil where it is left out; null is an empty one.
+func (f *fields) texts(name string) *[]string {
+	items, ok := member[[]any](f, name, "a list")
+	if !ok && (!f.has(name) || f.values[name] != nil) {
+		return nil
+	}
+	list := make([]string, len(items))
+	for i, item := range items {
+		if list[i], ok = item.(string); !ok {
+			f.refuse(badBody(f.at(name)+"/"+strconv.Itoa(i), name+" must be a list of strings"))
+			return nil
+		}
+	}
+	return &list
+}
+
 // object is a member that is an object; one that is left out has no members.
 func (f *fields) object(name string) *fields {
 	values, _ := member[map[string]any](f, name, "an object")

@@ -134,7 +134,7 @@ func TestForms(t *testing.T) {
 		grants  = `{"dns":{"read":true,"write":false,"edit":false},"members":{"read":true,"write":true,"edit":true}}`
 		scopes  = `["#dns:read","#members:read","#members:edit"]`
 		account = `{"id":"5a7805061c76ada191ed06f989cc3dac","name":"Example, Inc.","type":"standard","settings":{"enforce_twofactor":false,` +
-			`"abuse_contact_email":null,"default_invite_lifetime":604800,"member_limit":null},"created_on":"2026-01-01T05:20:00Z"}`
+			`"abuse_contact_email":null,"default_invite_lifetime":604800,"invite_domains":[],"member_limit":null},"created_on":"2026-01-01T05:20:00Z"}`
 		seen   = `{"id":"5a7805061c76ada191ed06f989cc3dac","name":"Example, Inc.","type":"standard","settings":{"enforce_twofactor":false},"created_on":"2026-01-01T05:20:00Z"}`
 		userID = `"invited_member_id":"7c5dae5552338874e5053f2534d2767a",`
 		nobody = `"invited_member_id":null,`
@@ -174,7 +174,7 @@ func TestForms(t *testing.T) {
 		{
 			"account with its settings", accountOf(limited),
 			`{"id":"5a7805061c76ada191ed06f989cc3dac","name":"Example, Inc.","type":"standard","settings":{"enforce_twofactor":true,` +
-				`"abuse_contact_email":"x","default_invite_lifetime":604800,"member_limit":3},"created_on":"2026-01-01T05:20:00Z"}`,
+				`"abuse_contact_email":"x","default_invite_lifetime":604800,"invite_domains":[],"member_limit":3},"created_on":"2026-01-01T05:20:00Z"}`,
 		},
 		{"pending organization", asked.organization(iam.Invitation{Membership: pending, Account: of}), `{"id":"5a7805061c76ada191ed06f989cc3dac","name":"Example, Inc.","status":"invited","roles":["Member Manager"],"permissions":[]}`},
 		{

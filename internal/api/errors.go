@@ -93,6 +93,8 @@ func statusAndCode(kind iam.Kind) (status, code int) {
 		return http.StatusForbidden, 1209
 	case iam.LastSuperAdmin:
 		return http.StatusBadRequest, 1210
+	case iam.DomainRefused:
+		return http.StatusBadRequest, 1211
 	case iam.BudgetSpent:
 		return http.StatusTooManyRequests, 1212
 	case iam.KeyReused:

@@ -37,6 +37,7 @@ func TestEveryKindHasItsCode(t *testing.T) {
 		"AlreadyInvited":     {iam.AlreadyInvited, 400, 1208},
 		"RoleCeiling":        {iam.RoleCeiling, 403, 1209},
 		"LastSuperAdmin":     {iam.LastSuperAdmin, 400, 1210},
+		"DomainRefused":      {iam.DomainRefused, 400, 1211},
 		"BudgetSpent":        {iam.BudgetSpent, 429, 1212},
 		"KeyReused":          {iam.KeyReused, 400, 1213},
 		"AccountSuspended":   {iam.AccountSuspended, 403, 1214},

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -217,8 +218,11 @@ func TestAccount(t *testing.T) {
 	// As the SDK and the Terraform provider send it.
 	w.bad(t, me, http.MethodPut, path, `{"id":"023e105f4ecef8ad9ca31a8372d0c353","name":"Demo Account","type":"standard","managed_by":{},
 		"settings":{"abuse_contact_email":"abuse_contact_email","enforce_twofactor":true}}`).want(t, 200, 0)
-	set := w.do(t, me, http.MethodPut, path, `{"name":"Demo Account","type":null,"settings":{"default_invite_lifetime":3600,"member_limit":7}}`).want(t, 200, 0).row(t)
+	set := w.do(t, me, http.MethodPut, path, `{"name":"Demo Account","type":null,"settings":{"default_invite_lifetime":3600,"invite_domains":["*.B.example","bücher.example"],"member_limit":7}}`).want(t, 200, 0).row(t)
 	want := map[string]any{"abuse_contact_email": "abuse_contact_email", "enforce_twofactor": true, "default_invite_lifetime": 3600.0, "member_limit": 7.0}
+	if domains := fmt.Sprint(set.Settings["invite_domains"]); domains != "[*.b.example xn--bcher-kva.example]" {
+		t.Errorf("invite_domains is %s", domains)
+	}
 	for name, value := range want {
 		if set.Settings[name] != value {
 			t.Errorf("%s is %v; want %v", name, set.Settings[name], value)
@@ -234,14 +238,22 @@ func TestAccount(t *testing.T) {
 	if back.body != read.body {
 		t.Errorf("sent back\n%sbecame\n%s", read.body, back.body)
 	}
+	w.do(t, me, http.MethodPut, path, `{"name":"Demo Account","settings":{"invite_domains":["example.com"]}}`).want(t, 200, 0)
+	cleared := w.do(t, me, http.MethodPut, path, `{"name":"Demo Account","settings":{"invite_domains":null}}`).want(t, 200, 0).row(t)
+	if list, ok := cleared.Settings["invite_domains"].([]any); !ok || len(list) != 0 {
+		t.Errorf("null left %v", cleared.Settings["invite_domains"])
+	}
 	for body, pointer := range map[string]string{
 		`{"settings":{}}`: "/name",
 		`{"name":""}`:     "/name",
-		`{"name":"x","settings":{"default_invite_lifetime":60}}`:          "/settings/default_invite_lifetime",
-		`{"name":"x","settings":{"default_invite_lifetime":99999999999}}`: "/settings/default_invite_lifetime",
-		`{"name":"x","settings":{"enforce_twofactor":"yes"}}`:             "/settings/enforce_twofactor",
-		`{"name":"x","settings":[]}`:                                      "/settings",
-		`{"name":"x","type":"premium"}`:                                   "/type",
+		`{"name":"x","settings":{"default_invite_lifetime":60}}`:            "/settings/default_invite_lifetime",
+		`{"name":"x","settings":{"default_invite_lifetime":99999999999}}`:   "/settings/default_invite_lifetime",
+		`{"name":"x","settings":{"enforce_twofactor":"yes"}}`:               "/settings/enforce_twofactor",
+		`{"name":"x","settings":{"invite_domains":"example.com"}}`:          "/settings/invite_domains",
+		`{"name":"x","settings":{"invite_domains":[7]}}`:                    "/settings/invite_domains/0",
+		`{"name":"x","settings":{"invite_domains":["a.b","example.com."]}}`: "/settings/invite_domains/1",
+		`{"name":"x","settings":[]}`:                                        "/settings",
+		`{"name":"x","type":"premium"}`:                                     "/type",
 	} {
 		if got := w.bad(t, me, http.MethodPut, path, body); got.status != 400 || got.pointer() != pointer {
 			t.Errorf("%s: got %d at %q; want it to blame %q", body, got.status, got.pointer(), pointer)

@@ -39,7 +39,7 @@ func (x *exchange) managing(do func(m managed) error) error {
 // managedRefusal shows why a manager could not do it, or passes the error on.
 func (x *exchange) managedRefusal(m managed, err error) error {
 	texts := map[iam.Kind]string{
-		iam.Forbidden: "manage.ceiling", iam.RoleCeiling: "manage.ceiling", iam.NoSeat: "manage.seat",
+		iam.Forbidden: "manage.ceiling", iam.RoleCeiling: "manage.ceiling", iam.NoSeat: "manage.seat", iam.DomainRefused: "manage.domain",
 		iam.AlreadyMember: "manage.meanwhile", iam.AlreadyInvited: "manage.meanwhile", iam.AlreadyAnswered: "manage.meanwhile",
 		iam.InviteExpired: "manage.meanwhile", iam.AccountSuspended: "suspended.text", iam.TwoFactorRequired: "manage.factor",
 	}

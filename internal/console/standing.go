@@ -22,6 +22,7 @@ const (
 	wrong       standing = "wrong"     // signed in as somebody else
 	paused      standing = "suspended" // the account is
 	unconfirmed standing = "confirm"   // whoever granted it may no longer do so
+	barred      standing = "barred"    // the account's domains leave the address out
 	factor      standing = "factor"    // the account asks for a second one
 	seat        standing = "seat"      // no seat is free
 	member      standing = "member"    // a member already, under another address
@@ -55,6 +56,8 @@ func standingOf(v visit, actor iam.Actor, now time.Time) standing {
 		return wrong
 	case v.NeedsConfirmation:
 		return unconfirmed
+	case !v.Account.InviteDomains.Allow(v.Email):
+		return barred
 	case own && v.Account.EnforceTwoFactor && !actor.HasFactor():
 		return factor
 	}
@@ -70,6 +73,7 @@ func standingBy(kind iam.Kind) (standing, bool) {
 		iam.WrongAddress:      wrong,
 		iam.AccountSuspended:  paused,
 		iam.GrantorLost:       unconfirmed,
+		iam.DomainRefused:     barred,
 		iam.TwoFactorRequired: factor,
 		iam.NoSeat:            seat,
 		iam.AlreadyMember:     member,

@@ -162,6 +162,7 @@ func TestAnswersGoWhereTheyBelong(t *testing.T) {
 		{"replaced", "/invite/accept", "", refusing(iam.LinkReplaced), "answer by link: accepted", 410, ""},
 		{"factor", "/invite/accept", "", refusing(iam.TwoFactorRequired).as(invited), "answer: accepted", 403, ""},
 		{"grantor", "/invite/accept", "", refusing(iam.GrantorLost), "answer by link: accepted", 403, ""},
+		{"domain", "/invite/accept", "", refusing(iam.DomainRefused), "answer by link: accepted", 403, ""},
 		{"suspended", "/invite/accept", "", refusing(iam.AccountSuspended), "answer by link: accepted", 403, ""},
 		{"raced", "/invite/accept", "", refusing(iam.Conflict), "answer by link: accepted", 409, ""},
 		{"shown link, mailed", "/invite/mail", "", newWorld().with(func(w *world) { w.shown = true }), "mail link", 200, ""},

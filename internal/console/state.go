@@ -96,7 +96,7 @@ func (x *exchange) stateNotice(v visit, found standing) {
 		status, n.Text = http.StatusForbidden, x.say(text, x.actor.User.Email, masked(v.Email))
 	case paused, factor:
 		status = http.StatusForbidden
-	case unconfirmed:
+	case unconfirmed, barred:
 		status, n.Text = http.StatusForbidden, x.say(text, account)
 	case seat, member:
 		status, n.Text = http.StatusConflict, x.say(text, account)
@@ -131,6 +131,7 @@ func (x *exchange) stamp(found standing) (word, tone string) {
 		paused:      {"stamp.paused", "bad"},
 		factor:      {"stamp.waiting", "open"},
 		unconfirmed: {"stamp.waiting", "open"},
+		barred:      {"stamp.waiting", "open"},
 		seat:        {"stamp.full", ""},
 		asked:       {"stamp.asked", "good"},
 		mailedLink:  {"stamp.mailed", "good"},
@@ -170,7 +171,7 @@ func (x *exchange) actions(v visit, found standing) []action {
 			x.beginFactorAt("/invites/" + string(v.ID)),
 			{Label: x.say("invite.decline.really"), To: v.at + "/decline", Post: true, Quiet: true},
 		}
-	case unconfirmed:
+	case unconfirmed, barred:
 		if !v.mayAnswer(x.actor) {
 			return nil
 		}

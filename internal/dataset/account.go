@@ -31,6 +31,20 @@ func settingFields() []field[iam.ImportAccount] {
 		{name: "enforce_twofactor", read: into(func(a *row) *bool { return &a.EnforceTwoFactor }, boolean)},
 		{name: "abuse_contact_email", read: into(func(a *row) *string { return &a.AbuseContactEmail }, text)},
 		{name: "default_invite_lifetime", read: into(func(a *row) *time.Duration { return &a.InviteLifetime }, lifetime)},
+		{name: "invite_domains", read: into(func(a *row) *iam.InviteDomains { return &a.InviteDomains }, inviteDomains)},
 		{name: "member_limit", read: into(func(a *row) *int { return &a.MemberLimit }, number)},
 	}
+}
+
+// inviteDomains are the domains whose addresses an account invites.
+func inviteDomains(r *reader, path string, n *yaml.Node) (iam.InviteDomains, bool) {
+	names, ok := list(text)(r, path, n)
+	if !ok {
+		return "", false
+	}
+	domains, err := iam.NewInviteDomains("", names)
+	if err != nil {
+		r.problemf(n.Line, path, "%s", err.Error())
+	}
+	return domains, err == nil
 }

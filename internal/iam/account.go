@@ -19,6 +19,7 @@ type Account struct {
 	EnforceTwoFactor  bool
 	AbuseContactEmail string        // free text, as upstream; "" shows as null
 	InviteLifetime    time.Duration // 0: DefaultLifetime
+	InviteDomains     InviteDomains // whom it invites
 	MemberLimit       int           // seats; pending and accepted count. 0: no limit
 	Suspended         bool
 	NeedsSuperAdmin   bool // the operator took the last one away on purpose
@@ -54,6 +55,7 @@ type AccountEdit struct {
 	EnforceTwoFactor  *bool
 	AbuseContactEmail *string
 	InviteLifetime    *time.Duration
+	InviteDomains     *[]string // none: every domain
 
 	Type        *AccountType
 	MemberLimit *int
@@ -82,6 +84,11 @@ func (e AccountEdit) Apply(a Account, operator bool) (Account, error) {
 				int(MinLifetime.Seconds()), int(MaxLifetime.Seconds()))
 		}
 		a.InviteLifetime = *e.InviteLifetime
+	}
+	if e.InviteDomains != nil {
+		if a.InviteDomains, err = NewInviteDomains("/settings/invite_domains", *e.InviteDomains); err != nil {
+			return Account{}, err
+		}
 	}
 	if !operator {
 		return a, nil

@@ -202,10 +202,12 @@ func accountSnapshot(a Account) string {
 		EnforceTwoFactor bool        `json:"enforce_twofactor"`
 		AbuseContact     string      `json:"abuse_contact_email"`
 		InviteLifetime   int         `json:"default_invite_lifetime"`
+		InviteDomains    []string    `json:"invite_domains"`
 		MemberLimit      int         `json:"member_limit"`
 		Suspended        bool        `json:"suspended"`
 		NeedsSuperAdmin  bool        `json:"needs_super_administrator"`
 	}{
-		a.Name, a.Type, a.EnforceTwoFactor, a.AbuseContactEmail, int(a.Lifetime().Seconds()), a.MemberLimit, a.Suspended, a.NeedsSuperAdmin,
+		a.Name, a.Type, a.EnforceTwoFactor, a.AbuseContactEmail, int(a.Lifetime().Seconds()), a.InviteDomains.List(),
+		a.MemberLimit, a.Suspended, a.NeedsSuperAdmin,
 	})
 }

@@ -26,6 +26,7 @@ const (
 	AlreadyInvited                 // the address is invited already, with other roles
 	RoleCeiling                    // more than the actor itself may do
 	LastSuperAdmin                 // the account would be left without a Super Administrator
+	DomainRefused                  // the account's domains leave the address out
 	BudgetSpent                    // a budget of the inviting side is spent; RetryAfter says for how long
 	KeyReused                      // the idempotency key was used with another request
 	AccountSuspended               // the account is suspended: reads only

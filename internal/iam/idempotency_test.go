@@ -314,7 +314,7 @@ func TestKeptOutcomesStayReadable(t *testing.T) {
 	t.Parallel()
 	account := iam.Account{
 		ID: accountID, Name: "Example", Type: iam.Enterprise, EnforceTwoFactor: true, AbuseContactEmail: "abuse@example.com",
-		InviteLifetime: time.Hour, MemberLimit: 5, CreatedOn: noon,
+		InviteLifetime: time.Hour, InviteDomains: "example.com", MemberLimit: 5, CreatedOn: noon,
 	}
 	invited := iam.Invited{
 		Account: account, Message: "remark", At: noon,

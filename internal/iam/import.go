@@ -212,6 +212,8 @@ func (p *importPlan) planAccounts(s *Service) {
 		edit := AccountEdit{
 			Name: &account.Name, AbuseContactEmail: &account.AbuseContactEmail, Type: &account.Type, MemberLimit: &account.MemberLimit,
 		}
+		domains := account.InviteDomains.List()
+		edit.InviteDomains = &domains
 		if account.InviteLifetime != 0 {
 			edit.InviteLifetime = &account.InviteLifetime
 		}

@@ -194,6 +194,11 @@ func (r *importRun) membership(row ImportMembership, account Account, catalog *C
 		Invited:   row.InvitedBy != "" || row.Status == Pending || row.Status == Expired,
 		InvitedBy: row.InvitedBy, CreatedOn: r.orNow(row.InvitedOn), AnsweredOn: row.AnsweredOn,
 	}
+	if m.Status == Pending {
+		if err := account.mayAsk(m.Email); err != nil {
+			return Membership{}, err
+		}
+	}
 	if m.Invited {
 		m.InvitedOn = m.CreatedOn
 		if m.InvitedBy == "" {

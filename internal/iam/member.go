@@ -132,6 +132,11 @@ func DecideInvite(f InviteFacts, actor Actor, request InviteRequest, ids FreshID
 	if f.Existing != nil {
 		return decideReinvite(f, actor, request, roles, ids.User, now)
 	}
+	if !request.Direct { // for whom the operator vouches
+		if err := f.Account.mayAsk(request.Email); err != nil {
+			return InviteDecision{}, err
+		}
+	}
 	if f.Account.MemberLimit > 0 && f.Seats >= f.Account.MemberLimit {
 		return InviteDecision{}, refuse(NoSeat,
 			"all %d seats of the account are taken; remove a member or an invitation, or have the limit raised", f.Account.MemberLimit)
@@ -180,6 +185,9 @@ func decideReinvite(f InviteFacts, actor Actor, request InviteRequest, roles []R
 		decision, err := decideDirectAdd(f, row, userID, now)
 		decision.Before = &before
 		return decision, err
+	}
+	if err := f.Account.mayAsk(before.Email); err != nil {
+		return InviteDecision{}, err
 	}
 	if !f.Grantor.mayGrant(before.Roles) {
 		row.Grantor = actor.Grantor()
@@ -255,6 +263,9 @@ func DecideEdit(f MemberFacts, actor Actor, roleIDs []ID, now time.Time) (row Me
 	row.Roles = roles
 	same := sameRoles(f.Target.Roles, roles)
 	if status == Pending {
+		if err := f.Account.mayAsk(row.Email); err != nil {
+			return Membership{}, false, err
+		}
 		row.Grantor = actor.Grantor()
 		return row, !same || row.Grantor != f.Target.Grantor, nil
 	}

@@ -56,6 +56,11 @@ func TestDecideInvite(t *testing.T) {
 		{"a suspended account", func(f *iam.InviteFacts) { f.Account.Suspended = true }, user(false), nil, []iam.Role{superRole}, iam.AccountSuspended, ""},
 		{"a seat left", func(f *iam.InviteFacts) { f.Account.MemberLimit, f.Seats = 5, 4 }, user(false), nil, []iam.Role{superRole}, iam.Internal, iam.InviteCreate},
 		{"KF-16: no seat left", func(f *iam.InviteFacts) { f.Account.MemberLimit, f.Seats = 5, 5 }, user(false), nil, []iam.Role{superRole}, iam.NoSeat, ""},
+		{"an address of a domain that the account names", func(f *iam.InviteFacts) { f.Account.InviteDomains = "example.com" }, user(false), nil, []iam.Role{superRole}, iam.Internal, iam.InviteCreate},
+		{"an address of none of them", func(f *iam.InviteFacts) { f.Account.InviteDomains = "example.org" }, user(false), nil, []iam.Role{superRole}, iam.DomainRefused, ""},
+		{"of none of them, and by the operator", func(f *iam.InviteFacts) { f.Account.InviteDomains = "example.org" }, iam.Actor{Kind: iam.ByOperator, CredentialID: rowID}, nil, nil, iam.DomainRefused, ""},
+		{"of none of them, and added directly", func(f *iam.InviteFacts) { f.Account.InviteDomains = "example.org" }, iam.Actor{Kind: iam.ByOperator, CredentialID: rowID}, func(r *iam.InviteRequest) { r.Direct = true }, nil, iam.Internal, iam.MemberAdd},
+		{"of none of them, invited before they were named", func(f *iam.InviteFacts) { f.Existing, f.Account.InviteDomains = &pending, "example.org" }, user(false), nil, []iam.Role{superRole}, iam.DomainRefused, ""},
 		{"too short a life", nil, user(false), func(r *iam.InviteRequest) { r.ExpiresOn = noon.Add(59 * time.Minute) }, []iam.Role{superRole}, iam.Invalid, ""},
 		{"too long a life", nil, user(false), func(r *iam.InviteRequest) { r.ExpiresOn = noon.Add(iam.MaxLifetime + 1) }, []iam.Role{superRole}, iam.Invalid, ""},
 		{"adding directly is the operator's", nil, user(false), func(r *iam.InviteRequest) { r.Direct = true }, []iam.Role{superRole}, iam.DirectAddForbidden, ""},
@@ -172,6 +177,9 @@ func TestDecideEditAndRemove(t *testing.T) {
 	inactive := base(iam.Accepted, superRole)
 	inactive.TargetActive = false
 
+	barred, barredMember := base(iam.Pending, manager()), base(iam.Accepted, manager())
+	barred.Account.InviteDomains, barredMember.Account.InviteDomains = "other.example", "other.example"
+
 	tests := []struct {
 		name         string
 		facts        iam.MemberFacts
@@ -180,6 +188,8 @@ func TestDecideEditAndRemove(t *testing.T) {
 	}{
 		{"accepted", base(iam.Accepted, manager()), iam.Internal, iam.Internal, iam.AlreadyAnswered},
 		{"pending", base(iam.Pending, manager()), iam.Internal, iam.Internal, iam.Internal},
+		{"pending, of a domain that the account no longer invites", barred, iam.DomainRefused, iam.Internal, iam.Internal},
+		{"accepted, of such a domain", barredMember, iam.Internal, iam.Internal, iam.AlreadyAnswered},
 		{"due", due, iam.InviteExpired, iam.NotFound, iam.InviteExpired},
 		{"rejected", base(iam.Rejected, manager()), iam.NotFound, iam.NotFound, iam.AlreadyAnswered},
 		{"canceled", base(iam.Canceled, manager()), iam.NotFound, iam.NotFound, iam.Internal},

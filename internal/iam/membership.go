@@ -160,6 +160,9 @@ func mayAccept(f AnswerFacts) error {
 	if account.Suspended {
 		return suspended()
 	}
+	if err := account.mayAsk(f.Invitation.Email); err != nil {
+		return err
+	}
 	if account.EnforceTwoFactor && !f.User.HasFactor() && !f.Vouched {
 		return refuse(TwoFactorRequired, "%q enforces two-factor authentication; set up a second factor, then accept", account.Name)
 	}

@@ -106,6 +106,8 @@ func TestDecideAnswer(t *testing.T) {
 		}, ok, ok},
 		{"granted on the command line", func(f *iam.AnswerFacts) { f.Grantor = iam.GrantorFacts{Grantor: iam.Grantor{Kind: iam.ByCommandLine}} }, ok, ok},
 		{"no grantor known grants nothing", func(f *iam.AnswerFacts) { f.Grantor = iam.GrantorFacts{} }, iam.GrantorLost, ok},
+		{"KF-12: the account named other domains since", func(f *iam.AnswerFacts) { f.Invitation.Account.InviteDomains = "example.org" }, iam.DomainRefused, ok},
+		{"the account named its domain", func(f *iam.AnswerFacts) { f.Invitation.Account.InviteDomains = "example.com example.org" }, ok, ok},
 		{"account suspended", func(f *iam.AnswerFacts) { f.Invitation.Account.Suspended = true }, iam.AccountSuspended, ok},
 		{"second factor asked for, none there", func(f *iam.AnswerFacts) { f.Invitation.Account.EnforceTwoFactor = true }, iam.TwoFactorRequired, ok},
 		{"second factor asked for and there", func(f *iam.AnswerFacts) {

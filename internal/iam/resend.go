@@ -30,8 +30,8 @@ func DecideResend(f MemberFacts, actor Actor, asked time.Time, mailing Mailing, 
 	return row, f.Link.next(row, mailing, now), nil
 }
 
-// stillPending checks that the actor may touch the target, and that it waits for
-// its answer.
+// stillPending checks that the actor may touch the target, that it waits for its
+// answer, and that the account still asks its address.
 func (f MemberFacts) stillPending(actor Actor, now time.Time) error {
 	_, status, err := f.target(actor, "invitation", now)
 	if err != nil {
@@ -41,7 +41,7 @@ func (f MemberFacts) stillPending(actor Actor, now time.Time) error {
 	case !f.Target.Invited:
 		return notFound("invitation")
 	case status == Pending:
-		return nil
+		return f.Account.mayAsk(f.Target.Email)
 	case status == Expired:
 		return refuse(InviteExpired, "this invitation expired on %s; renew it, or invite the address anew", f.Target.ExpiresOn.Format(time.RFC3339))
 	case status == Accepted || status == Rejected:

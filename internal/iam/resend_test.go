@@ -47,6 +47,7 @@ func TestDecideResend(t *testing.T) {
 		{"KF-18: above the ceiling", func(f *iam.MemberFacts) { f.Target.Roles = []iam.Role{superRole} }, []iam.Role{manager()}, time.Time{}, iam.RoleCeiling, time.Time{}, time.Time{}},
 		{"KF-22: a member who doesn't manage", nil, []iam.Role{minimal}, time.Time{}, iam.Forbidden, time.Time{}, time.Time{}},
 		{"a stranger", nil, nil, time.Time{}, iam.AccountNotFound, time.Time{}, time.Time{}},
+		{"the account named other domains since", func(f *iam.MemberFacts) { f.Account.InviteDomains = "other.example" }, []iam.Role{superRole}, time.Time{}, iam.DomainRefused, time.Time{}, time.Time{}},
 		{"a suspended account", func(f *iam.MemberFacts) { f.Account.Suspended = true }, []iam.Role{superRole}, time.Time{}, iam.AccountSuspended, time.Time{}, time.Time{}},
 		{"KF-8: a microsecond before its end", func(f *iam.MemberFacts) { f.Target.ExpiresOn = noon.Add(time.Microsecond) }, []iam.Role{superRole}, time.Time{}, iam.Internal, usual, usual.Add(-48 * time.Hour)},
 		{"KF-8: what expired does not come back", func(f *iam.MemberFacts) { f.Target.ExpiresOn = noon }, []iam.Role{superRole}, time.Time{}, iam.InviteExpired, time.Time{}, time.Time{}},

@@ -191,7 +191,7 @@ func mayRemind(f LinkFacts) error {
 	if !f.Grantor.mayGrant(f.Invitation.Roles) {
 		return refuse(GrantorLost, "whoever granted these roles may no longer do so")
 	}
-	return nil
+	return f.Invitation.Account.mayAsk(f.Invitation.Email)
 }
 
 // LinkInvitation reads what the page of an invitation's link shows. Whether the

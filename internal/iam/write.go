@@ -61,6 +61,8 @@ func denied(err error) string {
 		return "role_ceiling"
 	case LastSuperAdmin:
 		return "last_super_admin"
+	case DomainRefused:
+		return "domain_refused"
 	case BudgetSpent:
 		return "budget_spent"
 	case AccountSuspended:

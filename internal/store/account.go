@@ -9,7 +9,7 @@ import (
 )
 
 const accountColumns = `a.id, a.name, a.type, a.enforce_twofactor, a.abuse_contact_email, a.invite_lifetime,
-	a.member_limit, a.suspended, a.needs_super_admin, a.created_on`
+	a.invite_domains, a.member_limit, a.suspended, a.needs_super_admin, a.created_on`
 
 // accountRow is an account as it is kept: its lifetime in microseconds.
 type accountRow struct {
@@ -20,7 +20,7 @@ type accountRow struct {
 func (a *accountRow) dest(to []any) []any {
 	return append(to,
 		(*text)(&a.ID), (*text)(&a.Name), (*text)(&a.Type), (*flag)(&a.EnforceTwoFactor), (*text)(&a.AbuseContactEmail),
-		(*number)(&a.lifetime), (*count)(&a.MemberLimit), (*flag)(&a.Suspended), (*flag)(&a.NeedsSuperAdmin), (*stamp)(&a.CreatedOn))
+		(*number)(&a.lifetime), (*text)(&a.InviteDomains), (*count)(&a.MemberLimit), (*flag)(&a.Suspended), (*flag)(&a.NeedsSuperAdmin), (*stamp)(&a.CreatedOn))
 }
 
 func (a *accountRow) account() iam.Account {
@@ -142,10 +142,10 @@ func direction(descending bool) string {
 // InsertAccount implements iam.Tx.
 func (t *tx) InsertAccount(a iam.Account, entry iam.AuditEntry) error {
 	_, err := t.exec(`INSERT INTO accounts (id, name, type, enforce_twofactor, abuse_contact_email, invite_lifetime,
-			member_limit, suspended, needs_super_admin, created_on)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			invite_domains, member_limit, suspended, needs_super_admin, created_on)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		string(a.ID), a.Name, string(a.Type), bit(a.EnforceTwoFactor), a.AbuseContactEmail, a.InviteLifetime.Microseconds(),
-		a.MemberLimit, bit(a.Suspended), bit(a.NeedsSuperAdmin), toMicros(a.CreatedOn))
+		string(a.InviteDomains), a.MemberLimit, bit(a.Suspended), bit(a.NeedsSuperAdmin), toMicros(a.CreatedOn))
 	if err != nil {
 		return fmt.Errorf("insert account: %w", err)
 	}
@@ -158,10 +158,10 @@ func (t *tx) InsertAccount(a iam.Account, entry iam.AuditEntry) error {
 // UpdateAccount implements iam.Tx.
 func (t *tx) UpdateAccount(a iam.Account, entry iam.AuditEntry) error {
 	n, err := t.exec(`UPDATE accounts SET name = $1, type = $2, enforce_twofactor = $3, abuse_contact_email = $4,
-			invite_lifetime = $5, member_limit = $6, suspended = $7, needs_super_admin = $8
-		WHERE id = $9 AND deleted_on = 0`,
+			invite_lifetime = $5, invite_domains = $6, member_limit = $7, suspended = $8, needs_super_admin = $9
+		WHERE id = $10 AND deleted_on = 0`,
 		a.Name, string(a.Type), bit(a.EnforceTwoFactor), a.AbuseContactEmail, a.InviteLifetime.Microseconds(),
-		a.MemberLimit, bit(a.Suspended), bit(a.NeedsSuperAdmin), string(a.ID))
+		string(a.InviteDomains), a.MemberLimit, bit(a.Suspended), bit(a.NeedsSuperAdmin), string(a.ID))
 	if err == nil && n == 0 {
 		err = iam.ErrNoRow
 	}

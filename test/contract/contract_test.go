@@ -37,7 +37,7 @@ const (
 		"needs_confirmation":false`
 	token   = `{"id":"4f5f0c14a2a41d5063dd301b2f829f04","status":"active"}`
 	account = `{"id":"023e105f4ecef8ad9ca31a8372d0c353","name":"Demo Account","type":"standard","settings":{"enforce_twofactor":false,
-		"abuse_contact_email":null,"default_invite_lifetime":604800,"member_limit":null},"created_on":"2026-01-01T05:20:00Z"}`
+		"abuse_contact_email":null,"default_invite_lifetime":604800,"invite_domains":[],"member_limit":null},"created_on":"2026-01-01T05:20:00Z"}`
 	pageOf = `,"success":true,"errors":[],"messages":[],"result_info":{"page":1,"per_page":20,"count":1,"total_count":1,"total_pages":1}}`
 )
 

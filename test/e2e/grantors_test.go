@@ -222,6 +222,21 @@ func (s *site) rulesOfTheMoment(t *testing.T) {
 	expectOutcome(t, owner, http.MethodGet, members("rules"), nil, "200")
 	s.Run(t, "account", "set", "rules", "--resume")
 
+	// Domains: what was sent to others stays pending, opens nothing, and is not
+	// vouched for again (KF-12, KF-75).
+	owner.OK(t, http.MethodPut, account, object{"name": "rules", "settings": object{"invite_domains": []string{"*.corp.test", "Other.test"}}})
+	answer("third", "accepted", "400/1211")
+	for _, email := range []string{"new@corp.test", "new@evil-other.test", "new@other.test.evil.test", "new@sub.other.test"} {
+		expectOutcome(t, owner, http.MethodPost, members("rules"), object{"email": email, "roles": []string{viewer}}, "400/1211")
+		expectOutcome(t, owner, http.MethodPost, invites("rules"), object{"invited_member_email": email, "roles": []string{viewer}}, "400/1211")
+	}
+	third := invites("rules") + "/" + rowID("rules", "third@corp.test")
+	expectOutcome(t, owner, http.MethodPatch, third, object{"roles": []string{viewer}}, "400/1211")
+	expectOutcome(t, owner, http.MethodPost, third+"/confirm", nil, "400/1211")
+	expectOutcome(t, owner, http.MethodPost, third+"/resend", nil, "400/1211")
+	expectOutcome(t, owner, http.MethodGet, third, nil, "200")
+	s.Run(t, "account", "set", "rules", "--invite-domains", "corp.test")
+
 	// Seats: a lower limit ends nobody, and lets nobody else in.
 	s.Run(t, "account", "set", "rules", "--member-limit", "2", "--no-enforce-two-factor")
 	expectOutcome(t, owner, http.MethodPost, members("rules"), object{"email": "new@corp.test", "roles": []string{viewer}}, "400/1204")

@@ -12,6 +12,7 @@ var accountTests = map[string]func(f *fixture){
 	"AccountComesBackAsItWas": func(f *fixture) {
 		want := f.account("Ünïcode, Inc.", func(a *iam.Account) {
 			a.Type, a.EnforceTwoFactor, a.AbuseContactEmail = iam.Enterprise, true, "abuse, please"
+			a.InviteDomains = "*.example.org example.com"
 			a.InviteLifetime, a.MemberLimit, a.Suspended, a.NeedsSuperAdmin = 90*time.Minute, 7, true, true
 		})
 		got, own, err := f.store.Access(f.ctx(), want.ID, "")
@@ -26,6 +27,7 @@ var accountTests = map[string]func(f *fixture){
 		a := f.account("A")
 		want := a
 		want.Name, want.Type, want.EnforceTwoFactor, want.AbuseContactEmail = "B", iam.Enterprise, true, "x"
+		want.InviteDomains = "xn--bcher-kva.example"
 		want.InviteLifetime, want.MemberLimit, want.Suspended, want.NeedsSuperAdmin = time.Hour, 3, true, true
 		entry := f.entry(iam.AccountChange, a.ID, a.ID)
 		f.must(func(tx iam.Tx) error { return tx.UpdateAccount(want, entry) })

@@ -88,7 +88,8 @@ CREATE TABLE accounts (
     locale              TEXT COLLATE "C" NOT NULL DEFAULT '', -- of its messages and pages, '': the instance's
     brand_name          TEXT COLLATE "C" NOT NULL DEFAULT '',
     brand_color         TEXT COLLATE "C" NOT NULL DEFAULT '',
-    brand_logo          TEXT COLLATE "C" NOT NULL DEFAULT '' -- a https URL
+    brand_logo          TEXT COLLATE "C" NOT NULL DEFAULT '', -- a https URL
+    invite_domains      TEXT COLLATE "C" NOT NULL DEFAULT '' -- canonical, sorted, a space between two; '': every domain
 );
 CREATE INDEX accounts_name ON accounts (name, id) WHERE deleted_on = 0;
 

@@ -88,7 +88,8 @@ CREATE TABLE accounts (
     locale              TEXT    NOT NULL DEFAULT '', -- of its messages and pages, '': the instance's
     brand_name          TEXT    NOT NULL DEFAULT '',
     brand_color         TEXT    NOT NULL DEFAULT '',
-    brand_logo          TEXT    NOT NULL DEFAULT '' -- a https URL
+    brand_logo          TEXT    NOT NULL DEFAULT '', -- a https URL
+    invite_domains      TEXT    NOT NULL DEFAULT '' -- canonical, sorted, a space between two; '': every domain
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX accounts_name ON accounts (name, id) WHERE deleted_on = 0;
 
