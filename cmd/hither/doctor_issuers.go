@@ -41,7 +41,8 @@ func (d *doctor) issuers(env *environment) {
 			speaks[domain] = i.Name
 		}
 		if strings.HasPrefix(i.URL, "http:") {
-			d.warnf(check, "for people who sign in use https", "%s, %s, is asked over plain http on this machine: fit for developing alone", i.Name, i.URL)
+			d.warnf(check, "for people who sign in use https",
+				"%s, %s, is asked over plain http on this machine: fit for developing alone", i.Name, i.URL)
 			continue
 		}
 		d.okf(check, "%s, %s: %s", i.Name, i.URL, trustWords(i))
