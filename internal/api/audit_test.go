@@ -348,8 +348,10 @@ func TestAuditExports(t *testing.T) {
 func TestCellsAreNoFormulas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, twoTenants())
-	cells := []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠1", "plain", "1=1", "'=1", "é=", " x",
-		`{"name":"a;=1;@b"}`}
+	cells := []string{
+		"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠1", "plain", "1=1", "'=1", "é=", " x",
+		`{"name":"a;=1;@b"}`,
+	}
 	for i, cell := range cells {
 		entry := iam.AuditEntry{OperationID: fmt.Sprint("op", i), Action: iam.MemberEdit, AccountID: tenantB, After: cell}
 		if err := w.store.Update(t.Context(), func(tx iam.Tx) error { return tx.Record(entry) }); err != nil {

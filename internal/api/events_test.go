@@ -30,13 +30,6 @@ type overtaken struct {
 	happens func()
 }
 
-func (o *overtaken) meanwhile() {
-	if happens := o.happens; happens != nil {
-		o.happens = nil
-		happens()
-	}
-}
-
 func (o *overtaken) AuditLog(ctx context.Context, query iam.AuditQuery) ([]iam.AuditEntry, error) {
 	defer o.meanwhile()
 	return o.Store.AuditLog(ctx, query)
@@ -45,6 +38,13 @@ func (o *overtaken) AuditLog(ctx context.Context, query iam.AuditQuery) ([]iam.A
 func (o *overtaken) Events(ctx context.Context, query iam.EventQuery) ([]iam.AuditEntry, error) {
 	defer o.meanwhile()
 	return o.Store.Events(ctx, query)
+}
+
+func (o *overtaken) meanwhile() {
+	if happens := o.happens; happens != nil {
+		o.happens = nil
+		happens()
+	}
 }
 
 // Who lost its credential, or what it may do, while it waits or reads is told nothing

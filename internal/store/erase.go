@@ -169,12 +169,18 @@ func (t *tx) forgetAddress(e iam.Erasure, had iam.HadAddress) ([]statement, erro
 			WHERE email = $2 AND user_id IS NULL AND status <> 'pending' AND created_on <= $3`, []any{e.Instead, had.Address, until}},
 		{`UPDATE memberships SET invited_by = $1, revision = revision + 1 /* of one person */
 			WHERE invited_by = $2 AND invited_on <= $3`, []any{e.Instead, had.Address, until}},
-		{`UPDATE deliveries SET recipient = $1` + unsent + ` WHERE recipient = $3 AND user_id = '' AND created_on <= $4`,
-			[]any{e.Instead, toMicros(t.now), had.Address, until}},
-		{`DELETE FROM challenges /* of one person */ WHERE email = $1 AND user_id IS NULL AND created_on <= $2`,
-			[]any{had.Address, until}},
-		{`DELETE FROM idempotency /* of one person */ WHERE replace(outcome, $1, '') <> outcome AND created_on <= $2`,
-			[]any{string(encoded), until}},
+		{
+			`UPDATE deliveries SET recipient = $1` + unsent + ` WHERE recipient = $3 AND user_id = '' AND created_on <= $4`,
+			[]any{e.Instead, toMicros(t.now), had.Address, until},
+		},
+		{
+			`DELETE FROM challenges /* of one person */ WHERE email = $1 AND user_id IS NULL AND created_on <= $2`,
+			[]any{had.Address, until},
+		},
+		{
+			`DELETE FROM idempotency /* of one person */ WHERE replace(outcome, $1, '') <> outcome AND created_on <= $2`,
+			[]any{string(encoded), until},
+		},
 	}
 	if !had.Passed {
 		statements = append(statements, statement{
@@ -248,6 +254,7 @@ func (t *tx) holdAudit(entries []iam.AuditEntry) ([]iam.AuditEntry, error) {
 	for i, e := range entries {
 		numbers[i] = strconv.FormatInt(e.Seq, 10)
 	}
-	return t.entries(`SELECT `+auditColumns+` FROM audit e WHERE e.seq = ANY (CAST(CAST($1 AS TEXT) AS BIGINT[])) ORDER BY e.seq FOR NO KEY UPDATE`,
+	return t.entries(`SELECT `+auditColumns+` FROM audit e
+		WHERE e.seq = ANY (CAST(CAST($1 AS TEXT) AS BIGINT[])) ORDER BY e.seq FOR NO KEY UPDATE`,
 		[]any{"{" + strings.Join(numbers, ",") + "}"})
 }

@@ -100,7 +100,8 @@ func (s *Store) LastEvent(ctx context.Context, accountID iam.ID) (iam.EventPlace
 func (s *Store) eventPlace(ctx context.Context, condition string, args ...any) (iam.EventPlace, error) {
 	return read(ctx, s, func(v *view) (iam.EventPlace, error) {
 		var place iam.EventPlace
-		err := one(v, `SELECT e.operation_id, `+s.position()+` FROM audit e WHERE `+condition, args, (*text)(&place.ID), (*number)(&place.Position))
+		err := one(v, `SELECT e.operation_id, `+s.position()+` FROM audit e WHERE `+condition, args,
+			(*text)(&place.ID), (*number)(&place.Position))
 		if err != nil {
 			return iam.EventPlace{}, fmt.Errorf("look for an event: %w", err)
 		}
