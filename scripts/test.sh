@@ -15,7 +15,7 @@ race= cgo=0
 if scripts/deps.sh has race; then
 	# SQLite's own code, which was translated from C and does its locking itself, is not watched: it would take ten times as
 	# long. test/harness says the same for the binary that it builds.
-	race='-race -gcflags=modernc.org/...=-race=false' cgo=1
+	race='-race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false' cgo=1
 else
 	echo 'test: WITHOUT the race detector' >&2
 fi
