@@ -22,6 +22,16 @@ func deviations() []deviation {
 		noPolicies = "permission and resource groups are not served yet; sending policies is refused with 1001"
 		noTenants  = "there are no organizations above accounts"
 		fraction   = "a page with a fraction means nothing; SDKs send whole numbers"
+		bounded    = "no value that a row can have is longer; a longer one is refused, so that it costs no search"
+		unicode    = "addresses with other than ASCII letters are sent as they are"
+		notKept    = "of a request its id is kept, and of a token its id"
+		accountLog = "GET /accounts/{}/audit_logs"
+		userLog    = "GET /user/audit_logs"
+		newerLog   = "GET /accounts/{}/logs/audit"
+		olderLog   = "GET /organizations/{}/audit_logs"
+		noResult   = `object, where upstream sends "array"`
+		null       = "a refusal has null there, as everywhere else"
+		envelope   = "the envelope is the same everywhere, as upstream's other operations have it"
 		mark       = "the older notices had code and message only; ours are the same everywhere, as upstream's newest"
 	)
 	return []deviation{
@@ -44,6 +54,33 @@ func deviations() []deviation {
 		{"PUT /accounts/{}/members/{}", "request", "/roles", "not marked x-extension", "seen from upstream's second form"},
 		{"", "answer", "/policies", "missing", noPolicies},
 		{"", "answer", "/status", "the value rejected", "upstream's list takes this status as a filter, so its members have it"},
+
+		{accountLog, "request", "", "maxLength", bounded},
+		{accountLog, "request", "", "minLength", bounded},
+		{"", "answer", "/actor/email", "format", unicode},
+		{accountLog, "refusal", "/result", noResult, null},
+		{userLog, "request", "", "maxLength", bounded},
+		{userLog, "request", "", "minLength", bounded},
+		{userLog, "refusal", "/result", noResult, null},
+		{olderLog, "request", "", "not marked x-extension", "the parameters that upstream describes under /accounts"},
+		{newerLog, "request", "", "maxLength", bounded},
+		{newerLog, "request", "", "minLength", bounded},
+		{newerLog, "request", "?limit", integer, fraction},
+		{newerLog, "answer", "/actor/token_name", "missing", notKept},
+		{newerLog, "answer", "/id", "maxLength", "a row of which the request has several has their order in its id"},
+		{newerLog, "answer", "/raw/method", "missing", notKept},
+		{newerLog, "answer", "/raw/status_code", "missing", notKept},
+		{newerLog, "answer", "/raw/uri", "missing", notKept},
+		{newerLog, "answer", "/raw/user_agent", "missing", notKept},
+		{newerLog, "answer", "/resource/request", "missing", notKept},
+		{newerLog, "answer", "/resource/scope", "missing", "upstream says no more than that it is an object"},
+		{newerLog, "answer", "/zone", "missing", "there are no zones"},
+		{newerLog, "answer", "/code", "not marked x-extension", envelope},
+		{newerLog, "answer", "/messages", "not marked x-extension", envelope},
+		{newerLog, "refusal", "/code", "not marked x-extension", envelope},
+		{newerLog, "refusal", "/documentation_url", "not marked x-extension", envelope},
+		{newerLog, "refusal", "/source", "not marked x-extension", envelope},
+		{newerLog, "refusal", "/result", "not marked x-extension", envelope},
 
 		{"", "answer", "/*/documentation_url", "not marked x-extension", mark},
 		{"", "answer", "/*/source", "not marked x-extension", mark},
