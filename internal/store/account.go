@@ -20,7 +20,8 @@ type accountRow struct {
 func (a *accountRow) dest(to []any) []any {
 	return append(to,
 		(*text)(&a.ID), (*text)(&a.Name), (*text)(&a.Type), (*flag)(&a.EnforceTwoFactor), (*text)(&a.AbuseContactEmail),
-		(*number)(&a.lifetime), (*text)(&a.InviteDomains), (*count)(&a.MemberLimit), (*flag)(&a.Suspended), (*flag)(&a.NeedsSuperAdmin), (*stamp)(&a.CreatedOn))
+		(*number)(&a.lifetime), (*text)(&a.InviteDomains), (*count)(&a.MemberLimit),
+		(*flag)(&a.Suspended), (*flag)(&a.NeedsSuperAdmin), (*stamp)(&a.CreatedOn))
 }
 
 func (a *accountRow) account() iam.Account {
