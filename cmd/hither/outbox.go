@@ -10,6 +10,7 @@ import (
 // outboxCommands are `hither outbox …`.
 type outboxCommands struct {
 	List   outboxListCommand   `cmd:"" help:"List messages: those that wait, in the order of their turn, or those of a state."`
+	Show   outboxShowCommand   `cmd:"" help:"Show a message and what became of it, attempt by attempt."`
 	Retry  outboxRetryCommand  `cmd:"" help:"Send a message now, also one that was put off or given up."`
 	Drop   outboxDropCommand   `cmd:"" help:"Give a message up that was not sent yet."`
 	Silent outboxSilentCommand `cmd:"" help:"List the mailboxes that want no more invitations, from an account or from anybody."`
@@ -53,6 +54,42 @@ func (c *outboxListCommand) Run(ctx context.Context, s streams) error {
 			records[i] = deliveryRecord(delivery)
 		}
 		return s.list(records, "id", "state", "recipient", "attempts", "due_on", "words")
+	})
+}
+
+type outboxShowCommand struct {
+	admin
+	Message string `arg:"" help:"Id of the message."`
+}
+
+// Run prints a message with its history.
+func (c *outboxShowCommand) Run(ctx context.Context, s streams) error {
+	return c.run(ctx, s, func(s session) error {
+		message, err := s.service.DeliveryRecord(ctx, s.actor, c.Message)
+		if err != nil {
+			return s.delivery(iam.Delivery{}, c.Message, err)
+		}
+		steps := make([]record, len(message.Steps))
+		for i, step := range message.Steps {
+			steps[i] = record{
+				{"on", step.On},
+				{"source", string(step.Source)},
+				{"state", string(step.State)},
+				{"code", step.Code},
+				{"words", step.Words},
+				{"next_on", step.NextOn},
+			}
+		}
+		if s.json {
+			return writeJSON(s.out, append(deliveryRecord(message.Delivery), attribute{"history", steps}))
+		}
+		if err := s.one(deliveryRecord(message.Delivery)); err != nil || len(steps) == 0 {
+			return err
+		}
+		if err := s.say(""); err != nil {
+			return err
+		}
+		return s.list(steps, "on", "source", "state", "code", "next_on", "words")
 	})
 }
 

@@ -41,6 +41,11 @@ func TestOutboxCommands(t *testing.T) {
 	if got := listed("--state", "deferred"); len(got) != 0 {
 		t.Errorf("outbox list --state deferred: got %v, want none", got)
 	}
+	shown := d.object("outbox", "show", message, "--json")
+	if history, ok := shown["history"].([]any); shown["id"] != message || !ok || len(history) != 0 {
+		t.Errorf("outbox show: got %v, want it with a history of nothing", shown)
+	}
+	d.refused("there is no message \"none\"", "outbox", "show", "none")
 	if got := d.object("outbox", "drop", message, "--json"); got["state"] != "dropped" || got["ended_on"] == nil {
 		t.Errorf("outbox drop: got %v, want it dropped", got)
 	}

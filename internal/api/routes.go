@@ -95,6 +95,7 @@ func table() []Route {
 		{post, "/organizations/{organization_id}/invites/{invite_id}/renew", MembersEdit, renewOrganizationInvite},
 		{post, "/organizations/{organization_id}/invites/{invite_id}/confirm", MembersEdit, confirmOrganizationInvite},
 		{post, "/organizations/{organization_id}/invites/{invite_id}/link", MembersEdit, linkOrganizationInvite},
+		{get, "/organizations/{organization_id}/invites/{invite_id}/deliveries", MembersRead, listDeliveries},
 		{get, "/organizations/{organization_id}/roles", Member, listOrganizationRoles},
 		{get, "/organizations/{organization_id}/audit_logs", AuditRead, listOrganizationAudit},
 	}

@@ -57,6 +57,50 @@ type Delivery struct {
 	EndedOn      time.Time // zero while it may still be sent
 }
 
+// DeliverySource says from whom it is known what became of a message.
+type DeliverySource string
+
+// The sources.
+const (
+	ByServer DeliverySource = "server" // the mail server that it was handed to, or the way there
+	ByReport DeliverySource = "report" // who carried it on, later
+)
+
+// DeliveryStep is one thing that became of a message. A message keeps the last
+// MaxDeliverySteps of them.
+type DeliveryStep struct {
+	On     time.Time
+	Source DeliverySource
+	State  DeliveryState // Sent, Deferred, Bounced or Complained
+	Code   int           // the server's reply, 0 where there was none
+	Words  string        // its text, bounded and cleaned
+	NextOn time.Time     // when it is tried next, zero where it is not
+}
+
+// MaxDeliverySteps is how many steps of a message are kept: twice as many as five
+// days of attempts lead to.
+const MaxDeliverySteps = 80
+
+// DeliveryRecord is a message with what became of it, the first step first.
+type DeliveryRecord struct {
+	Delivery
+
+	Steps []DeliveryStep
+}
+
+// told is a message as the account of its invitation sees it. That one waits since
+// its mailbox got enough from others is not for it to know: it has not left yet.
+func (d DeliveryRecord) told() DeliveryRecord {
+	switch {
+	case d.State == Deferred && d.Attempts == 0:
+		d.State = Queued
+		fallthrough
+	case d.State == Queued, !d.EndedOn.IsZero():
+		d.DueOn = time.Time{}
+	}
+	return d
+}
+
 // Outbox is how much may still be sent, and since when the longest of it is due;
 // zero where nothing is.
 type Outbox struct {

@@ -49,7 +49,7 @@ func (s *Service) claim(tx Tx, lease time.Duration) (claim, error) {
 func (s *Service) FinishDelivery(ctx context.Context, claimed Delivery, verdict Verdict) (Delivery, error) {
 	return Update(ctx, s.store, func(tx Tx) (Delivery, error) {
 		after := DecideFinish(claimed, verdict, tx.Now())
-		return after, tx.UpdateDelivery(claimed, after)
+		return after, tx.UpdateDelivery(claimed, after, after.step(verdict, tx.Now()))
 	})
 }
 
@@ -69,6 +69,28 @@ func (s *Service) Deliveries(ctx context.Context, actor Actor, state DeliverySta
 		return nil, err
 	}
 	return s.store.Deliveries(ctx, state, page)
+}
+
+// DeliveryRecord is a message with its history, for the operator.
+func (s *Service) DeliveryRecord(ctx context.Context, actor Actor, id string) (DeliveryRecord, error) {
+	if err := mustOperate(actor); err != nil {
+		return DeliveryRecord{}, err
+	}
+	record, err := s.store.DeliveryRecord(ctx, id)
+	return record, missing(err, notFound("message"))
+}
+
+// InvitationDeliveries lists the mails to the invited of one of the account's
+// invitations, the newest first, with what became of each.
+func (s *Service) InvitationDeliveries(ctx context.Context, actor Actor, accountID, id ID, page PageRequest) (Page[DeliveryRecord], error) {
+	if _, _, err := s.AccountInvitation(ctx, actor, accountID, id); err != nil {
+		return Page[DeliveryRecord]{}, err
+	}
+	list, err := s.store.InvitationDeliveries(ctx, accountID, id, page)
+	for i := range list.Items {
+		list.Items[i] = list.Items[i].told()
+	}
+	return list, err
 }
 
 // RetryDelivery makes a message due now; see DecideRetry.

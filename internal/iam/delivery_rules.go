@@ -168,6 +168,15 @@ func wait(verdict Verdict, attempt int) time.Duration {
 	return waits[max(attempt, 1)-1]
 }
 
+// step is what an attempt added to the history of a message that it led to d.
+func (d Delivery) step(verdict Verdict, now time.Time) DeliveryStep {
+	step := DeliveryStep{On: now, Source: ByServer, State: d.State, Code: verdict.Code, Words: d.Words}
+	if d.EndedOn.IsZero() {
+		step.NextOn = d.DueOn
+	}
+	return step
+}
+
 // DecideFinish says what becomes of a claimed message after an attempt.
 func DecideFinish(d Delivery, verdict Verdict, now time.Time) Delivery {
 	words := cleanWords(verdict.Words)

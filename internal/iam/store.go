@@ -87,6 +87,10 @@ type Store interface {
 	// Deliveries lists messages of a state, "" for those that may still be sent:
 	// what waits in the order of its turn, what ended the newest first.
 	Deliveries(ctx context.Context, state DeliveryState, page PageRequest) ([]Delivery, error)
+	// DeliveryRecord is one message with its history. InvitationDeliveries are those of
+	// an invitation to the invited, the newest first.
+	DeliveryRecord(ctx context.Context, id string) (DeliveryRecord, error)
+	InvitationDeliveries(ctx context.Context, accountID, membershipID ID, page PageRequest) (Page[DeliveryRecord], error)
 	// FirstEnded is when the message ended that did so first; ErrNoRow where none has.
 	FirstEnded(ctx context.Context) (time.Time, error)
 	// Suppressions lists who wants no more invitations, by mailbox.
@@ -252,8 +256,8 @@ type Tx interface {
 	// Delivery reads one by its id, with what it tells.
 	Delivery(id string) (DueDelivery, error)
 	// UpdateDelivery changes one that was not claimed since before and has not
-	// ended since; else ErrStale.
-	UpdateDelivery(before, after Delivery) error
+	// ended since, and adds to its history; else ErrStale.
+	UpdateDelivery(before, after Delivery, steps ...DeliveryStep) error
 	// Spend counts one more against every tally, or against none and returns the
 	// first that its limit refused.
 	Spend(tallies []Tally) (refused *Tally, err error)

@@ -188,14 +188,17 @@ func (t *tx) addressesOf(accountID iam.ID, ids []string) ([]string, error) {
 
 // UpdateDelivery implements iam.Tx. The number of attempts is the guard: it
 // rises with each claim, so that a worker whose lease ran out changes nothing.
-func (t *tx) UpdateDelivery(before, after iam.Delivery) error {
-	n, err := t.exec(`UPDATE deliveries SET state = $1, due_on = $2, attempts = $3, words = $4, tried_on = $5, ended_on = $6
-		WHERE id = $7 AND attempts = $8 AND ended_on = $9`,
-		string(after.State), toMicros(after.DueOn), after.Attempts, after.Words, toMicros(after.TriedOn), toMicros(after.EndedOn),
-		before.ID, before.Attempts, toMicros(before.EndedOn))
-	if err == nil && n == 0 {
-		err = iam.ErrStale
+func (t *tx) UpdateDelivery(before, after iam.Delivery, steps ...iam.DeliveryStep) error {
+	var history []statement
+	for _, step := range steps {
+		history = append(history, stepStatements(before.ID, step)...)
 	}
+	err := t.guarded(iam.ErrStale, statement{`UPDATE deliveries
+		SET state = $1, due_on = $2, attempts = $3, words = $4, tried_on = $5, ended_on = $6
+		WHERE id = $7 AND attempts = $8 AND ended_on = $9`, []any{
+		string(after.State), toMicros(after.DueOn), after.Attempts, after.Words, toMicros(after.TriedOn), toMicros(after.EndedOn),
+		before.ID, before.Attempts, toMicros(before.EndedOn),
+	}}, history...)
 	if err != nil {
 		return fmt.Errorf("update message: %w", err)
 	}

@@ -128,6 +128,8 @@ func (t *tx) forget(e iam.Erasure) error {
 	statements := []statement{
 		{`UPDATE memberships SET email = $1, first_name = '', last_name = '', locale = '', revision = revision + 1 /* of one person */
 			WHERE user_id = $2`, []any{e.Instead, id}},
+		{`UPDATE delivery_steps SET words = '' /* of one person */ WHERE words <> ''
+			AND delivery_id IN (SELECT d.id FROM deliveries d WHERE d.user_id = $1)`, []any{id}},
 		{`UPDATE deliveries SET recipient = $1` + unsent + ` WHERE user_id = $3`, []any{e.Instead, toMicros(t.now), id}},
 		{`DELETE FROM challenges /* of one person */ WHERE user_id = $1`, []any{id}},
 	}
@@ -169,6 +171,10 @@ func (t *tx) forgetAddress(e iam.Erasure, had iam.HadAddress) ([]statement, erro
 			WHERE email = $2 AND user_id IS NULL AND status <> 'pending' AND created_on <= $3`, []any{e.Instead, had.Address, until}},
 		{`UPDATE memberships SET invited_by = $1, revision = revision + 1 /* of one person */
 			WHERE invited_by = $2 AND invited_on <= $3`, []any{e.Instead, had.Address, until}},
+		{
+			`UPDATE delivery_steps SET words = '' /* of one person */ WHERE words <> '' AND delivery_id IN
+				(SELECT d.id FROM deliveries d WHERE d.recipient = $1 AND d.user_id = '' AND d.created_on <= $2)`, []any{had.Address, until},
+		},
 		{
 			`UPDATE deliveries SET recipient = $1` + unsent + ` WHERE recipient = $3 AND user_id = '' AND created_on <= $4`,
 			[]any{e.Instead, toMicros(t.now), had.Address, until},

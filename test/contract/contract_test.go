@@ -382,6 +382,7 @@ func TestOperations(t *testing.T) {
 		"GET /client/v4/organizations/{organization_id}/audit_logs",
 		"GET /client/v4/organizations/{organization_id}/invites",
 		"GET /client/v4/organizations/{organization_id}/invites/{invite_id}",
+		"GET /client/v4/organizations/{organization_id}/invites/{invite_id}/deliveries",
 		"GET /client/v4/organizations/{organization_id}/roles",
 		"GET /client/v4/user",
 		"GET /client/v4/user/audit_logs",

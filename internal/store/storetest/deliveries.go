@@ -47,8 +47,8 @@ func (f *fixture) due() (d iam.DueDelivery, err error) {
 	return d, err
 }
 
-func (f *fixture) deliver(before, after iam.Delivery) error {
-	return f.update(func(tx iam.Tx) error { return tx.UpdateDelivery(before, after) })
+func (f *fixture) deliver(before, after iam.Delivery, steps ...iam.DeliveryStep) error {
+	return f.update(func(tx iam.Tx) error { return tx.UpdateDelivery(before, after, steps...) })
 }
 
 // claimed takes what is due in the way that use cases do.

@@ -263,6 +263,20 @@ CREATE INDEX deliveries_urgent ON deliveries (due_on) WHERE ended_on = 0 AND kin
 CREATE INDEX deliveries_ended ON deliveries (ended_on) WHERE ended_on > 0;
 CREATE INDEX deliveries_digest ON deliveries (account_id) WHERE ended_on = 0 AND kind = 'expired';
 
+-- What became of a message at each attempt, and what was heard of it later: the
+-- last steps of each. They go with the message.
+CREATE TABLE delivery_steps (
+    delivery_id TEXT COLLATE "C" NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    n           BIGINT NOT NULL,
+    happened_on BIGINT NOT NULL,
+    source      TEXT COLLATE "C" NOT NULL,
+    state       TEXT COLLATE "C" NOT NULL,
+    code        BIGINT NOT NULL, -- the server's reply, 0: there was none
+    words       TEXT COLLATE "C" NOT NULL, -- bounded and cleaned
+    next_on     BIGINT NOT NULL, -- when it is tried next, 0: it is not
+    PRIMARY KEY (delivery_id, n)
+);
+
 -- How often something was done in a stretch of time: messages against their
 -- budgets, sign-ins that failed. subject is a hash or an id, never an address.
 CREATE TABLE tallies (

@@ -256,6 +256,20 @@ CREATE INDEX deliveries_urgent ON deliveries (due_on) WHERE ended_on = 0 AND kin
 CREATE INDEX deliveries_ended ON deliveries (ended_on) WHERE ended_on > 0;
 CREATE INDEX deliveries_digest ON deliveries (account_id) WHERE ended_on = 0 AND kind = 'expired';
 
+-- What became of a message at each attempt, and what was heard of it later: the
+-- last steps of each. They go with the message.
+CREATE TABLE delivery_steps (
+    delivery_id TEXT    NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    n           INTEGER NOT NULL,
+    happened_on INTEGER NOT NULL,
+    source      TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    code        INTEGER NOT NULL, -- the server's reply, 0: there was none
+    words       TEXT    NOT NULL, -- bounded and cleaned
+    next_on     INTEGER NOT NULL, -- when it is tried next, 0: it is not
+    PRIMARY KEY (delivery_id, n)
+) STRICT, WITHOUT ROWID;
+
 -- How often something was done in a stretch of time: messages against their
 -- budgets, sign-ins that failed. subject is a hash or an id, never an address.
 CREATE TABLE tallies (
