@@ -5,10 +5,11 @@
 export CGO_ENABLED = 0
 
 FUZZTIME  ?= 10s
+SOAK      ?= 15m
 TOOLS     := bin/tools
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test postgres18 lint fmt fuzz vuln check bench peers tidy clean
+.PHONY: help run build test postgres18 lint fmt fuzz vuln check bench peers soak tidy clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS='	' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
@@ -42,6 +43,10 @@ check: lint test fuzz vuln ## Everything a change must pass: lint, test, fuzz, v
 
 bench: ## Measure a million rows next to the floor of the machine; BENCHFLAGS='-rows 10000 -time 1s' takes less
 	@go run ./test/bench $(BENCHFLAGS)
+
+soak: ## Let it work for SOAK (15m) on each engine while it is killed again and again, then hold its books to account
+	HITHER_SOAK='$(SOAK)' go test -count=1 -v -timeout=2h ./test/soak
+	HITHER_SOAK='$(SOAK)' HITHER_TEST_ENGINE=postgres go test -count=1 -v -timeout=2h ./test/soak
 
 peers: ## Run the races and the load of docs/comparison.md against better-auth and PocketBase too; needs node, npm and a C++ compiler
 	@go run ./test/bench peers $(PEERSFLAGS)

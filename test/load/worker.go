@@ -44,8 +44,9 @@ type deed struct {
 // notes what was acknowledged. What was asked for last and not acknowledged is
 // in flight: it may have taken place or not, whole.
 type Worker struct {
-	Acknowledged int // requests
-	Refused      int // requests that were to be sent again
+	Acknowledged int  // requests
+	Refused      int  // requests that were to be sent again
+	Resends      bool // has invitations sent again, too, which changes no row
 
 	email    string
 	account  string
@@ -188,7 +189,7 @@ func (w *Worker) live() *fact {
 	return nil
 }
 
-// next draws what to do: each time something that changes a row.
+// next draws what to do: each time something that changes a row, or sends it again.
 func (w *Worker) next() *deed {
 	members := "/accounts/" + w.account + "/members"
 	role := []string{harness.ReadOnly, harness.MinimalAccess}[w.random.IntN(2)]
@@ -215,10 +216,15 @@ func (w *Worker) next() *deed {
 	answer := func(status string) *deed {
 		return &deed{w.email, http.MethodPatch, "/user/invites/" + f.id, object{"status": status}, f, fact{f.id, status, f.role}}
 	}
-	return []*deed{
+	invite := "/organizations/" + w.account + "/invites/" + f.id
+	deeds := []*deed{
 		answer("accepted"), answer("accepted"), answer("rejected"), edit,
-		{Admin, http.MethodDelete, "/organizations/" + w.account + "/invites/" + f.id, nil, f, fact{f.id, "canceled", f.role}},
-	}[w.random.IntN(5)]
+		{Admin, http.MethodDelete, invite, nil, f, fact{f.id, "canceled", f.role}},
+	}
+	if w.Resends {
+		deeds = append(deeds, &deed{Admin, http.MethodPost, invite + "/resend", nil, f, *f})
+	}
+	return deeds[w.random.IntN(len(deeds))]
 }
 
 // note takes a deed as done.
