@@ -99,6 +99,12 @@ func appendMember(buf []byte, m memberInfo) []byte {
 	if m.NeedsConfirmation != nil {
 		buf = strconv.AppendBool(append(buf, `,"needs_confirmation":`...), *m.NeedsConfirmation)
 	}
+	if m.Locale != nil {
+		buf = appendText(append(buf, `,"locale":`...), *m.Locale)
+	}
+	if m.Note != nil {
+		buf = appendText(append(buf, `,"note":`...), *m.Note)
+	}
 	return append(buf, '}')
 }
 
@@ -123,6 +129,9 @@ func appendInvite(buf []byte, i invite[string]) []byte {
 	buf = appendMoment(append(buf, `,"expires_on":`...), i.ExpiresOn)
 	buf = appendAll(append(buf, `,"roles":`...), i.Roles, appendText)
 	buf = appendText(append(buf, `,"status":`...), i.Status)
+	if i.Note != nil {
+		buf = appendText(append(buf, `,"note":`...), *i.Note)
+	}
 	return append(buf, '}')
 }
 

@@ -116,6 +116,14 @@ func (f *fields) text(name string) *string {
 	return nil
 }
 
+// line is a string that may be left out.
+func (f *fields) line(name string) string {
+	if s := f.text(name); s != nil {
+		return *s
+	}
+	return ""
+}
+
 // clearable is a string that null takes away.
 func (f *fields) clearable(name string) *string {
 	if f.has(name) && f.values[name] == nil {

@@ -21,6 +21,7 @@ type invite[Role any] struct {
 	ExpiresOn          moment     `json:"expires_on"`
 	Roles              []Role     `json:"roles"`
 	Status             iam.Status `json:"status"`
+	Note               *string    `json:"note,omitempty"`
 }
 
 func inviteOf[Role any](row iam.Membership, account iam.Account, memberID *iam.ID, roleOf func(iam.Role) Role, now time.Time) invite[Role] {
@@ -36,6 +37,7 @@ func inviteOf[Role any](row iam.Membership, account iam.Account, memberID *iam.I
 		ExpiresOn:          moment(row.ExpiresOn),
 		Roles:              each(row.Roles, roleOf),
 		Status:             row.StatusAt(now),
+		Note:               optional(row.Note),
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 	"hither/internal/iam"
 )
 
-// memberInfo is a row as its account sees it. The last four are said while it
-// is pending only.
+// memberInfo is a row as its account sees it. What follows User is said while
+// it is pending only.
 type memberInfo struct {
 	ID                iam.ID     `json:"id"`
 	Email             string     `json:"email"`
@@ -18,6 +18,8 @@ type memberInfo struct {
 	InvitedOn         *moment    `json:"invited_on,omitempty"`
 	ExpiresOn         *moment    `json:"expires_on,omitempty"`
 	NeedsConfirmation *bool      `json:"needs_confirmation,omitempty"`
+	Locale            *string    `json:"locale,omitempty"` // unless it is the account's
+	Note              *string    `json:"note,omitempty"`
 }
 
 // memberUser is the person behind an accepted row.
@@ -46,6 +48,7 @@ func (a *wire) memberAt(m iam.Member, now time.Time) memberInfo {
 		// The text alone: a pointer into m would keep a copy of m for each row.
 		invitedBy, invitedOn, expiresOn, needs := m.InvitedBy, moment(m.InvitedOn), moment(m.ExpiresOn), m.NeedsConfirmation(now)
 		out.InvitedBy, out.InvitedOn, out.ExpiresOn, out.NeedsConfirmation = &invitedBy, &invitedOn, &expiresOn, &needs
+		out.Locale, out.Note = optional(m.Locale), optional(m.Note)
 	}
 	return out
 }
@@ -88,6 +91,8 @@ func addMember(x *exchange) (answer, error) {
 		RoleIDs:   body.roles(),
 		Direct:    body.choice("status", string(iam.Pending), string(iam.Accepted)) == string(iam.Accepted),
 		ExpiresOn: body.time("expires_on"),
+		Locale:    body.line("locale"),
+		Note:      body.line("note"),
 	}
 	if err := body.err(); err != nil {
 		return answer{}, err
@@ -125,6 +130,16 @@ func refusePolicies(body *fields) {
 	}
 }
 
+// memberChange reads what is to be changed of a member or an invitation.
+func (f *fields) memberChange() iam.MemberChange {
+	refusePolicies(f)
+	resend := f.flag("resend")
+	return iam.MemberChange{
+		RoleIDs: f.roles(), ExpiresOn: f.time("expires_on"), Locale: f.clearable("locale"), Note: f.clearable("note"),
+		Resend: resend != nil && *resend,
+	}
+}
+
 func readMember(x *exchange) (answer, error) {
 	found, err := x.Service.Member(x.r.Context(), x.actor, x.id("account_id"), x.id("member_id"))
 	if err != nil {
@@ -138,12 +153,11 @@ func changeMember(x *exchange) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	refusePolicies(body)
-	roleIDs := body.roles()
+	edit := body.memberChange()
 	if err := body.err(); err != nil {
 		return answer{}, err
 	}
-	changed, err := x.Service.EditMember(x.r.Context(), x.actor, x.id("account_id"), x.id("member_id"), roleIDs)
+	changed, err := x.Service.EditMember(x.r.Context(), x.actor, x.id("account_id"), x.id("member_id"), edit)
 	if err != nil {
 		return answer{}, err
 	}

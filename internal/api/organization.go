@@ -110,6 +110,7 @@ func leaveOrganization(x *exchange) (answer, error) {
 type organizationInvite struct {
 	invite[roleInfo[[]string]]
 
+	Locale            *string `json:"locale,omitempty"`             // unless it is the account's
 	NeedsConfirmation *bool   `json:"needs_confirmation,omitempty"` // while it is pending
 	AskedOn           *moment `json:"asked_on,omitempty"`           // while somebody waits for a new link
 }
@@ -119,7 +120,7 @@ func organizationInviteOf(m iam.Member, of iam.Account, now time.Time) organizat
 	if m.Status == iam.Accepted {
 		memberID = &m.UserID
 	}
-	out := organizationInvite{invite: inviteOf(m.Membership, of, memberID, olderRoleOf, now)}
+	out := organizationInvite{invite: inviteOf(m.Membership, of, memberID, olderRoleOf, now), Locale: optional(m.Locale)}
 	if out.Status == iam.Pending {
 		needs := m.NeedsConfirmation(now)
 		out.NeedsConfirmation = &needs
@@ -168,6 +169,8 @@ func createOrganizationInvite(x *exchange) (answer, error) {
 		RoleIDs:   body.roles(),
 		Direct:    direct != nil && *direct,
 		ExpiresOn: body.time("expires_on"),
+		Locale:    body.line("locale"),
+		Note:      body.line("note"),
 	}
 	if err := body.err(); err != nil {
 		return answer{}, err
@@ -207,12 +210,11 @@ func changeOrganizationInvite(x *exchange) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	refusePolicies(body)
-	roleIDs := body.roles()
+	edit := body.memberChange()
 	if err := body.err(); err != nil {
 		return answer{}, err
 	}
-	changed, err := x.Service.EditInvitation(x.r.Context(), x.actor, x.id("organization_id"), x.id("invite_id"), roleIDs)
+	changed, err := x.Service.EditInvitation(x.r.Context(), x.actor, x.id("organization_id"), x.id("invite_id"), edit)
 	if err != nil {
 		return answer{}, err
 	}

@@ -21,9 +21,10 @@ type facts struct {
 type invitationView struct {
 	At        string
 	Facts     facts
-	MayAnswer bool // at once; else there is a sign-in first
-	MayMail   bool // a link that proves the mailbox, since this one does not
-	NewUser   bool // answering makes a user
+	Note      string // the inviting side's word
+	MayAnswer bool   // at once; else there is a sign-in first
+	MayMail   bool   // a link that proves the mailbox, since this one does not
+	NewUser   bool   // answering makes a user
 	Known     bool
 	MayDefer  bool
 	MayReport bool
@@ -73,7 +74,7 @@ func (x *exchange) showInvitation(v visit, reminded bool) {
 	x.show(http.StatusOK, invitationPage, view{
 		Title: x.say("invite.heading", v.Account.Name), Brand: x.brandOf(v.LinkedInvitation),
 		Data: invitationView{
-			At: v.at, Facts: x.factsOf(v), Known: v.Known && v.mailed(), Reminded: reminded,
+			At: v.at, Facts: x.factsOf(v), Note: v.Note, Known: v.Known && v.mailed(), Reminded: reminded,
 			MayAnswer: v.mayAnswer(x.actor), NewUser: !x.signedIn(), MayMail: v.link != nil && !v.mailed() && x.Service.MailsProofs(),
 			MayDefer: v.mailed() && left && !reminded, MayReport: v.mailed(), With: x.providerButtons(v.at),
 		},

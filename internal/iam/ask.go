@@ -82,7 +82,7 @@ func (s *Service) RenewInvitation(
 // longer, which is written down first: settling changes it too.
 func (s *Service) renew(tx Tx, facts MemberFacts, actor Actor, expiresOn time.Time, ids FreshIDs, entry AuditEntry) (Invited, error) {
 	old := facts.Target
-	request := InviteRequest{Email: old.Email, RoleIDs: roleIDsOf(old), ExpiresOn: expiresOn, Locale: facts.Link.Locale}
+	request := InviteRequest{Email: old.Email, RoleIDs: roleIDsOf(old), ExpiresOn: expiresOn, Locale: facts.Link.Locale, Note: old.Note}
 	inviting, err := tx.InviteFacts(old.AccountID, old.Email, actor)
 	if err != nil {
 		return Invited{}, err
@@ -109,7 +109,7 @@ func (s *Service) renew(tx Tx, facts MemberFacts, actor Actor, expiresOn time.Ti
 			return Invited{}, err
 		}
 		entry.Action, entry.TargetID = decision.Action, decision.Row.ID
-		if err := s.applyInvite(tx, inviting, &decision, request.Locale, entry, AuditEntry{}); err != nil {
+		if err := s.applyInvite(tx, inviting, &decision, entry, AuditEntry{}); err != nil {
 			return Invited{}, err
 		}
 	}

@@ -86,7 +86,7 @@ func TestAnAccountIsFlaggedUntilItIsGovernedAgain(t *testing.T) {
 		"by promotion": {func(t *testing.T, s stage, account iam.ID, next iam.User) {
 			t.Helper()
 			member := s.add(t, account, next.Email, role(t, "Administrator").ID)
-			must(s.EditMember(t.Context(), operator, account, member, []iam.ID{iam.SuperAdministrator}))(t)
+			must(s.EditMember(t.Context(), operator, account, member, iam.MemberChange{RoleIDs: []iam.ID{iam.SuperAdministrator}}))(t)
 		}, false},
 		"by import": {func(t *testing.T, s stage, account iam.ID, next iam.User) {
 			t.Helper()

@@ -191,7 +191,7 @@ func (e *Erasure) owns(field, text string, own bool, at time.Time) bool {
 // personal are the fields of states that a person wrote, or that describe it.
 func personal(field string) bool {
 	switch field {
-	case "first_name", "last_name", "telephone", "country", "zipcode", "agent", "reason":
+	case "first_name", "last_name", "telephone", "country", "zipcode", "agent", "reason", "note":
 		return true
 	}
 	return false

@@ -115,7 +115,7 @@ func TestInvitingOnce(t *testing.T) {
 	member := func(id iam.ID, roles ...iam.ID) func(*testing.T, scene) {
 		return func(t *testing.T, s scene) {
 			t.Helper()
-			must(s.EditMember(t.Context(), operator, s.account, id, roles))(t)
+			must(s.EditMember(t.Context(), operator, s.account, id, iam.MemberChange{RoleIDs: roles}))(t)
 		}
 	}
 	tests := []struct {

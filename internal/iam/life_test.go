@@ -182,7 +182,7 @@ func TestSomebodyVouchesAgain(t *testing.T) {
 			l := newLife(t)
 			row := l.invite(t, l.manager, l.guest.Email).ID
 			l.pass(time.Hour)
-			must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{role(t, "Minimal Account Access").ID}))(t)
+			must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, iam.MemberChange{RoleIDs: []iam.ID{role(t, "Minimal Account Access").ID}}))(t)
 			if !l.page(t, row).NeedsConfirmation {
 				t.Error("its page says nothing of a confirmation that it needs")
 			}
@@ -215,7 +215,7 @@ func TestWhoHearsOfAnAnswer(t *testing.T) {
 			writing := must(l.AddRole(t.Context(), operator, iam.Role{
 				AccountID: l.account, Name: "Writing", Permissions: iam.Permissions{iam.AreaMembers: iam.Write, "dns": iam.Read},
 			}))(t).ID
-			must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{writing}))(t)
+			must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, iam.MemberChange{RoleIDs: []iam.ID{writing}}))(t)
 		}, iam.Accepted, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -651,7 +651,7 @@ func TestRenewingIsInviting(t *testing.T) {
 			narrow := must(l.AddRole(t.Context(), operator, iam.Role{
 				AccountID: l.account, Name: "Narrow", Permissions: iam.Permissions{iam.AreaMembers: iam.Write},
 			}))(t).ID
-			must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{narrow}))(t)
+			must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, iam.MemberChange{RoleIDs: []iam.ID{narrow}}))(t)
 		}, func(l life) iam.Actor { return l.manager }, iam.RoleCeiling},
 		"by somebody else's user": {nil, func(l life) iam.Actor { return iam.Actor{Kind: iam.ByUser, User: l.guest} }, iam.AccountNotFound},
 	} {
@@ -699,13 +699,13 @@ func TestLifeUnderAKey(t *testing.T) {
 	narrow := must(l.AddRole(t.Context(), operator, iam.Role{
 		AccountID: l.account, Name: "Narrow", Permissions: iam.Permissions{iam.AreaMembers: iam.Write},
 	}))(t).ID
-	must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{narrow}))(t)
+	must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, iam.MemberChange{RoleIDs: []iam.ID{narrow}}))(t)
 	_, err := l.ConfirmInvitation(t.Context(), l.manager, l.account, row, keyOf("c", "r"))
 	wantKind(t, err, iam.RoleCeiling)
-	must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{role(t, "Minimal Account Access").ID}))(t)
+	must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, iam.MemberChange{RoleIDs: []iam.ID{role(t, "Minimal Account Access").ID}}))(t)
 	_, err = l.ConfirmInvitation(t.Context(), l.manager, l.account, row, keyOf("c", "r"))
 	wantKind(t, err, iam.Forbidden)
-	must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, []iam.ID{l.managing}))(t)
+	must(l.EditMember(t.Context(), l.founder, l.account, l.managerRow, iam.MemberChange{RoleIDs: []iam.ID{l.managing}}))(t)
 	l.pass(iam.DefaultLifetime)
 	first := must(l.RenewInvitation(t.Context(), l.founder, l.account, row, time.Time{}, keyOf("n", "r")))(t)
 	second := must(l.RenewInvitation(t.Context(), l.founder, l.account, row, time.Time{}, keyOf("n", "r")))(t)

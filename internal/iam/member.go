@@ -1,6 +1,9 @@
 package iam
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // AccountFacts are an account, what the actor is in it, and its roles, as of
 // the transaction.
@@ -83,6 +86,7 @@ type InviteRequest struct {
 	Direct    bool
 	ExpiresOn time.Time
 	Locale    string // of its messages and pages, a BCP 47 tag; "" is the account's
+	Note      string // the inviter's word to the invited
 }
 
 // mayInvite checks what the actor needs to ask this at all, whatever becomes of
@@ -104,6 +108,7 @@ type InviteFacts struct {
 	AccountFacts
 	Existing *Membership
 	Grantor  GrantorFacts // of Existing, when it is pending
+	Locale   string       // of Existing
 	User     *User        // of the address, if there is one
 	Seats    int          // pending and accepted rows
 }
@@ -112,6 +117,7 @@ type InviteFacts struct {
 type InviteDecision struct {
 	Row     Membership
 	Before  *Membership // the row that is changed; nil: Row is new
+	Locale  string      // of its messages
 	NewUser *User       // to be added first, for a direct add of an address without a user
 	Changed bool        // false: everything stands already
 	Action  Action
@@ -141,17 +147,28 @@ func DecideInvite(f InviteFacts, actor Actor, request InviteRequest, ids FreshID
 		return InviteDecision{}, refuse(NoSeat,
 			"all %d seats of the account are taken; remove a member or an invitation, or have the limit raised", f.Account.MemberLimit)
 	}
+	note, err := inviteNote("/note", request.Note)
+	if err != nil {
+		return InviteDecision{}, err
+	}
+	locale, err := localeTag("/locale", strings.TrimSpace(request.Locale))
+	if err != nil {
+		return InviteDecision{}, err
+	}
 	row := Membership{
 		ID: ids.Membership, AccountID: f.Account.ID, Email: request.Email, Roles: roles, CreatedOn: now, Grantor: actor.Grantor(),
 	}
 	if request.Direct {
+		if note != "" {
+			return InviteDecision{}, invalid("/note", "is for who is asked; a member who is added directly gets no message")
+		}
 		return decideDirectAdd(f, row, ids.User, now)
 	}
 	if row.ExpiresOn, err = expiry(f.Account, request.ExpiresOn, now); err != nil {
 		return InviteDecision{}, err
 	}
-	row.Status, row.Invited, row.InvitedBy, row.InvitedOn = Pending, true, actor.Name(), now
-	return InviteDecision{Row: row, Changed: true, Action: InviteCreate}, nil
+	row.Status, row.Invited, row.InvitedBy, row.InvitedOn, row.Note = Pending, true, actor.Name(), now, note
+	return InviteDecision{Row: row, Locale: locale, Changed: true, Action: InviteCreate}, nil
 }
 
 // decideDirectAdd vouches for the address: where it has no user, one is made.
@@ -192,11 +209,11 @@ func decideReinvite(f InviteFacts, actor Actor, request InviteRequest, roles []R
 	if !f.Grantor.mayGrant(before.Roles) {
 		row.Grantor = actor.Grantor()
 		return InviteDecision{
-			Row: row, Before: &before, Changed: true, Action: InviteConfirm,
+			Row: row, Before: &before, Locale: f.Locale, Changed: true, Action: InviteConfirm,
 			Message: "invited already; the invitation is confirmed",
 		}, nil
 	}
-	return InviteDecision{Row: row, Before: &before, Message: "invited already with the same roles; nothing was sent again"}, nil
+	return InviteDecision{Row: row, Before: &before, Locale: f.Locale, Message: "invited already with the same roles; nothing was sent again"}, nil
 }
 
 func expiry(account Account, asked, now time.Time) (time.Time, error) {
@@ -237,47 +254,6 @@ func (f MemberFacts) target(actor Actor, noun string, now time.Time) (Rights, St
 		return Rights{}, "", refuse(RoleCeiling, "this member's roles allow more than you may do yourself in this account")
 	}
 	return rights, status, nil
-}
-
-// DecideEdit says what giving a member, or a pending invitation, other roles
-// does. On a pending row the actor becomes the grantor; with the same roles
-// that is how it is confirmed. changed is false where everything stands
-// already.
-func DecideEdit(f MemberFacts, actor Actor, roleIDs []ID, now time.Time) (row Membership, changed bool, err error) {
-	rights, status, err := f.target(actor, "member", now)
-	if err != nil {
-		return Membership{}, false, err
-	}
-	switch status {
-	case Pending, Accepted:
-	case Expired:
-		return Membership{}, false, refuse(InviteExpired, "this invitation expired on %s; invite the address anew", f.Target.ExpiresOn.Format(time.RFC3339))
-	case Rejected, Canceled, Left, Removed:
-		return Membership{}, false, notFound("member")
-	}
-	roles, err := f.grantable(rights, roleIDs)
-	if err != nil {
-		return Membership{}, false, err
-	}
-	row = f.Target
-	row.Roles = roles
-	same := sameRoles(f.Target.Roles, roles)
-	if status == Pending {
-		if err := f.Account.mayAsk(row.Email); err != nil {
-			return Membership{}, false, err
-		}
-		row.Grantor = actor.Grantor()
-		return row, !same || row.Grantor != f.Target.Grantor, nil
-	}
-	if same {
-		return f.Target, false, nil
-	}
-	if !row.SuperAdmin() {
-		if err := keepsSuperAdmin(f.Target, f.TargetActive, f.OtherSuperAdmins); err != nil {
-			return Membership{}, false, err
-		}
-	}
-	return row, true, nil
 }
 
 // DecideRemove says what removing a member does: a pending one is canceled.

@@ -104,7 +104,7 @@ func (s *Service) InviteOnce(
 				if err := s.mailing.spend(tx, actor, decision); err != nil {
 					return Invited{}, err
 				}
-				if err := s.applyInvite(tx, facts, &decision, request.Locale, *entry, userEntry); err != nil {
+				if err := s.applyInvite(tx, facts, &decision, *entry, userEntry); err != nil {
 					return Invited{}, err
 				}
 			}
@@ -113,13 +113,16 @@ func (s *Service) InviteOnce(
 	})
 }
 
-func (s *Service) applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision, locale string, entry, userEntry AuditEntry) error {
+func (s *Service) applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision, entry, userEntry AuditEntry) error {
 	if decision.NewUser != nil {
 		if err := tx.InsertUser(*decision.NewUser, userEntry); err != nil {
 			return err
 		}
 	}
 	entry.After = snapshot(decision.Row)
+	if decision.Row.Note != "" && decision.Before == nil {
+		entry.After = editSnapshot(decision.Row, Link{Locale: decision.Locale}, decision.Row.Note, decision.Row.InvitedBy)
+	}
 	active := facts.User == nil || !facts.User.Suspended
 	if err := appoint(tx, facts.Account, decision.Row, active, entry); err != nil {
 		return err
@@ -130,7 +133,7 @@ func (s *Service) applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision
 		if err := s.mailing.settle(tx, facts.Account.ID, decision.Row.Email); err != nil {
 			return err
 		}
-		link := firstLink(decision.Row, s.mailing, locale, tx.Now())
+		link := firstLink(decision.Row, s.mailing, decision.Locale, tx.Now())
 		if err := tx.InsertMembership(decision.Row, link, entry); err != nil || decision.Row.Status != Pending {
 			return err
 		}
@@ -144,7 +147,7 @@ func (s *Service) applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision
 
 // invited is the answer that the caller sees.
 func (f InviteFacts) invited(actor Actor, decision InviteDecision, now time.Time) Invited {
-	member := Member{Membership: decision.Row, GrantorFacts: f.Grantor}
+	member := Member{Membership: decision.Row, GrantorFacts: f.Grantor, Locale: decision.Locale}
 	if decision.Row.Grantor == actor.Grantor() {
 		member.GrantorFacts = actor.asGrantor(f.Own)
 	}
@@ -175,64 +178,6 @@ func appoint(tx Tx, account Account, row Membership, active bool, entry AuditEnt
 	return tx.UpdateAccount(account, entry)
 }
 
-// EditMember gives a member, or a pending invitation, other roles. roleIDs nil
-// changes nothing. With the same roles on a pending row the actor confirms it.
-func (s *Service) EditMember(ctx context.Context, actor Actor, accountID, id ID, roleIDs []ID) (Invited, error) {
-	return s.edit(ctx, actor, accountID, id, roleIDs, "member")
-}
-
-// EditInvitation does the same for a row that is still an invitation.
-func (s *Service) EditInvitation(ctx context.Context, actor Actor, accountID, id ID, roleIDs []ID) (Invited, error) {
-	return s.edit(ctx, actor, accountID, id, roleIDs, "invitation")
-}
-
-func (s *Service) edit(ctx context.Context, actor Actor, accountID, id ID, roleIDs []ID, noun string) (Invited, error) {
-	entry := actor.Entry(s.newID(), MemberEdit, "", id)
-	return write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (Invited, error) {
-		facts, err := s.memberFacts(tx, accountID, id, actor, noun, entry)
-		if err != nil {
-			return Invited{}, err
-		}
-		if noun == "invitation" {
-			// Whoever may not manage members doesn't learn how it was answered.
-			if _, err := facts.manager(actor); err != nil {
-				return Invited{}, err
-			}
-			if err := stillInvitation(facts.Target, tx); err != nil {
-				return Invited{}, err
-			}
-		}
-		ids := roleIDs
-		if ids == nil {
-			ids = roleIDsOf(facts.Target)
-		}
-		return applyEdit(tx, facts, actor, ids, entry)
-	})
-}
-
-func applyEdit(tx Tx, facts MemberFacts, actor Actor, roleIDs []ID, entry *AuditEntry) (Invited, error) {
-	before := facts.Target
-	after, changed, err := DecideEdit(facts, actor, roleIDs, tx.Now())
-	if err != nil {
-		return Invited{}, err
-	}
-	if changed {
-		entry.Action, entry.Before, entry.After = editAction(before, after), snapshot(before), snapshot(after)
-		if err := appoint(tx, facts.Account, after, facts.TargetActive, *entry); err != nil {
-			return Invited{}, err
-		}
-		if err := tx.UpdateMembership(before, after, *entry); err != nil {
-			return Invited{}, err
-		}
-		after.Revision++
-	}
-	member := Member{Membership: after, User: facts.TargetUser, GrantorFacts: facts.Grantor}
-	if after.Status == Pending {
-		member.GrantorFacts, member.AskedOn = actor.asGrantor(facts.Own), facts.Link.AskedOn
-	}
-	return Invited{Account: facts.Account, Member: member, At: tx.Now()}, nil
-}
-
 // ConfirmInvitation vouches for a pending invitation as it is, at most once for a
 // key: whoever does becomes its grantor. The invited hears nothing of it.
 func (s *Service) ConfirmInvitation(ctx context.Context, actor Actor, accountID, id ID, key IdempotencyKey) (Replayable[Invited], error) {
@@ -246,35 +191,9 @@ func (s *Service) ConfirmInvitation(ctx context.Context, actor Actor, accountID,
 			if err := facts.stillPending(actor, tx.Now()); err != nil {
 				return Invited{}, err
 			}
-			return applyEdit(tx, facts, actor, roleIDsOf(facts.Target), entry)
+			return s.applyEdit(tx, facts, actor, MemberChange{}, entry)
 		})
 	})
-}
-
-// stillInvitation refuses to edit, as an invitation, what was answered.
-func stillInvitation(row Membership, tx Tx) error {
-	if !row.Invited {
-		return notFound("invitation")
-	}
-	switch current := row.StatusAt(tx.Now()); current {
-	case Accepted, Rejected:
-		return refuse(AlreadyAnswered, "this invitation was %s already; its roles can no longer be edited here", current)
-	case Canceled, Left, Removed:
-		return notFound("invitation")
-	case Pending, Expired:
-	}
-	return nil
-}
-
-func editAction(before, after Membership) Action {
-	switch {
-	case before.Status == Accepted:
-		return MemberEdit
-	case sameRoles(before.Roles, after.Roles):
-		return InviteConfirm
-	default:
-		return InviteEdit
-	}
 }
 
 func roleIDsOf(m Membership) []ID {

@@ -143,10 +143,10 @@ func TestRoleCeilingHoldsForEveryPairOfRoles(t *testing.T) {
 			if !manages || (!own.All() && !manager().Permissions.Within(own.Permissions)) {
 				low.Target.Roles = []iam.Role{own} // a target within the ceiling, so that only the new roles decide
 			}
-			_, _, raise := iam.DecideEdit(low, user(false), []iam.ID{asked.ID}, noon)
+			_, raise := iam.DecideEdit(low, user(false), iam.MemberChange{RoleIDs: []iam.ID{asked.ID}}, mailing, noon)
 			high := low
 			high.Target.Roles = []iam.Role{asked}
-			_, _, lower := iam.DecideEdit(high, user(false), []iam.ID{low.Target.Roles[0].ID}, noon)
+			_, lower := iam.DecideEdit(high, user(false), iam.MemberChange{RoleIDs: []iam.ID{low.Target.Roles[0].ID}}, mailing, noon)
 			_, remove := iam.DecideRemove(high, user(false), false, noon)
 			for verb, err := range map[string]error{"invite": invite, "edit to": raise, "edit from": lower, "remove": remove} {
 				if (err == nil) != want {
@@ -204,10 +204,11 @@ func TestDecideEditAndRemove(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			row, changed, err := iam.DecideEdit(test.facts, user(false), []iam.ID{minimal.ID}, noon)
+			decision, err := iam.DecideEdit(test.facts, user(false), iam.MemberChange{RoleIDs: []iam.ID{minimal.ID}}, mailing, noon)
 			wantKind(t, err, test.edit)
-			if err == nil && (!changed || !slices.ContainsFunc(row.Roles, func(r iam.Role) bool { return r.ID == minimal.ID })) {
-				t.Errorf("edit: got %+v changed %v, want the role %s", row, changed, minimal.ID)
+			row := decision.Row
+			if err == nil && (!decision.Changed || !slices.ContainsFunc(row.Roles, func(r iam.Role) bool { return r.ID == minimal.ID })) {
+				t.Errorf("edit: got %+v changed %v, want the role %s", row, decision.Changed, minimal.ID)
 			}
 			if err == nil && row.Status == iam.Pending && row.Grantor.ID != adminID {
 				t.Errorf("edit: grantor is %+v, want who edited", row.Grantor)

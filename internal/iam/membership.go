@@ -39,6 +39,7 @@ type Membership struct {
 	InvitedOn time.Time // zero where Invited is false, as ExpiresOn
 	ExpiresOn time.Time
 	Grantor   Grantor // whose rights are computed at accept
+	Note      string  `json:",omitempty"` // the inviter's word to the invited
 
 	CreatedOn  time.Time
 	AnsweredOn time.Time // zero until answered
@@ -84,6 +85,7 @@ type Member struct {
 	Membership
 	User         User
 	GrantorFacts GrantorFacts // of a pending row
+	Locale       string       `json:",omitempty"` // of its messages, a BCP 47 tag; "" is the account's
 	AskedOn      time.Time    // when the holder of a dead link asked for another one; zero: nobody waits
 }
 

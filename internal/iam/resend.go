@@ -15,19 +15,24 @@ func DecideResend(f MemberFacts, actor Actor, asked time.Time, mailing Mailing, 
 	if err := f.stillPending(actor, now); err != nil {
 		return Membership{}, Link{}, err
 	}
-	if err := mailing.mayResend(f.Target, f.Link, now); err != nil {
+	row, link, err := mailing.sendAgain(f.Account, f.Target, f.Link, asked, now)
+	row.Grantor = actor.Grantor()
+	return row, link, err
+}
+
+// sendAgain gives a pending row its next link, and the time to answer it.
+func (m Mailing) sendAgain(account Account, row Membership, link Link, asked, now time.Time) (Membership, Link, error) {
+	if err := m.mayResend(row, link, now); err != nil {
 		return Membership{}, Link{}, err
 	}
-	row := f.Target
-	end, err := expiry(f.Account, asked, now)
+	end, err := expiry(account, asked, now)
 	if err != nil {
 		return Membership{}, Link{}, err
 	}
 	if !asked.IsZero() || (!row.ExpiresOn.IsZero() && end.After(row.ExpiresOn)) {
 		row.ExpiresOn = end
 	}
-	row.Grantor = actor.Grantor()
-	return row, f.Link.next(row, mailing, now), nil
+	return row, link.next(row, m, now), nil
 }
 
 // stillPending checks that the actor may touch the target, that it waits for its
@@ -132,7 +137,7 @@ func (s *Service) resend(tx Tx, facts MemberFacts, actor Actor, expiresOn time.T
 		return Invited{}, err
 	}
 	row.Revision++
-	member := Member{Membership: row, GrantorFacts: actor.asGrantor(facts.Own)}
+	member := Member{Membership: row, GrantorFacts: actor.asGrantor(facts.Own), Locale: link.Locale}
 	invited := Invited{Account: facts.Account, Member: member, At: tx.Now()}
 	return invited, s.mailing.queue(tx, deliveryOf(InvitationMessage, row, link, row.Email, tx.Now()))
 }

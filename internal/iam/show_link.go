@@ -72,7 +72,7 @@ func (s *Service) showLink(
 				return shownLink{}, err
 			}
 			row.Revision++
-			member := Member{Membership: row, GrantorFacts: actor.asGrantor(facts.Own)}
+			member := Member{Membership: row, GrantorFacts: actor.asGrantor(facts.Own), Locale: link.Locale}
 			return shownLink{Invited{Account: facts.Account, Member: member, At: tx.Now()}, link.Generation}, nil
 		})
 	})

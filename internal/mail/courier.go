@@ -110,7 +110,7 @@ func (c *Courier) letter(m iam.DueDelivery) (Letter, error) {
 func (c *Courier) invitation(m iam.DueDelivery, brand *Brand) Invitation {
 	row := m.Invitation.Membership
 	return Invitation{
-		Account: m.Invitation.Account.Name, Inviter: row.InvitedBy, Roles: roleNames(row), Expires: row.ExpiresOn, Brand: brand,
+		Account: m.Invitation.Account.Name, Inviter: row.InvitedBy, Note: row.Note, Roles: roleNames(row), Expires: row.ExpiresOn, Brand: brand,
 		Link: c.Links.Invitation(row.ID, m.Generation), Unsubscribe: c.Links.Unsubscribe(row.ID, m.Generation),
 	}
 }

@@ -126,7 +126,9 @@ func TestHostileNamesChangeNothing(t *testing.T) {
 					t.Errorf("%s with %q: got the subject %q", letter.name(), name, r.subject)
 				}
 				page := show(t, r.html)
-				if !slices.Equal(page.elements, plain.elements) {
+				// A note has lines of its own.
+				broken := slices.DeleteFunc(slices.Clone(page.elements), func(element string) bool { return element == "br" })
+				if !slices.Equal(broken, plain.elements) {
 					t.Errorf("%s with %q: the page has other elements:\n%q", letter.name(), name, page.elements)
 				}
 				want := linksOf(letter)

@@ -24,6 +24,7 @@ type Invitation struct {
 	Account     string
 	Inviter     string // as shown; empty where nobody is
 	Roles       []string
+	Note        string // the inviting side's own word, on as many lines as it has; empty is none
 	Expires     time.Time
 	Link        string // to the page that asks; opens it only for who was invited
 	Unsubscribe string // to "never again"; empty leaves it out
@@ -138,7 +139,7 @@ func (Test) name() string          { return "test" }
 
 func (l Invitation) view() view {
 	return view{
-		Account: l.Account, Inviter: l.Inviter, roles: l.Roles, expires: l.Expires,
+		Account: l.Account, Inviter: l.Inviter, note: l.Note, roles: l.Roles, expires: l.Expires,
 		Link: l.Link, Unsubscribe: l.Unsubscribe, brand: l.Brand,
 	}
 }

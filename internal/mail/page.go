@@ -15,6 +15,8 @@ type page struct {
 	Subject     string
 	Heading     string
 	Body        []string
+	NoteLabel   string
+	Note        []string
 	CodeLabel   string
 	Code        string
 	Button      string
@@ -32,7 +34,7 @@ type row struct{ Label, Value string }
 
 // page says a letter in words.
 func (c *Composer) page(w *words, v *view) (page, error) {
-	p := page{Lang: w.locale, Brand: v.Sender, Accent: c.accent, Code: v.Code, Link: v.Link, Unsubscribe: v.Unsubscribe}
+	p := page{Lang: w.locale, Brand: v.Sender, Accent: c.accent, Note: v.Note, Code: v.Code, Link: v.Link, Unsubscribe: v.Unsubscribe}
 	if v.brand != nil && v.brand.Name != "" {
 		p.Brand = Name(v.brand.Name)
 	}
@@ -50,6 +52,7 @@ func (c *Composer) page(w *words, v *view) (page, error) {
 	}{
 		{"subject", &p.Subject, true},
 		{"heading", &p.Heading, true},
+		{"note", &p.NoteLabel, len(v.Note) > 0},
 		{"code", &p.CodeLabel, v.Code != ""},
 		{"button", &p.Button, v.Link != ""},
 		{"why", &p.Why, true},

@@ -13,6 +13,7 @@ func Samples(base string) []Letter {
 	const minutes = 10 * time.Minute
 	invitation := Invitation{
 		Account: "Analytical Engines", Inviter: "Ada Lovelace", Roles: []string{"Editor", "Billing"}, Expires: now.AddDate(0, 0, 7),
+		Note: "Hello Charles,\nthe drawings for the mill are in there. Please have a look before Tuesday.",
 		Link: base + "/i/aWxsdXN0cmF0aW9uLW9ubHktb3BlbnMtbm90aGluZw", Unsubscribe: base + "/never/aWxsdXN0cmF0aW9u",
 	}
 	reminder := Reminder{Invitation: invitation, Left: 48 * time.Hour}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // view is a letter as the words of a language see it: the exported fields, all
@@ -25,12 +26,14 @@ type view struct {
 	Count       int // of addresses
 	More        int // of them, beside the ones in Addresses
 	Addresses   string
+	Note        []string // lines
 	Expires     string
 	Expired     string
 	Time        string
 	Link        string
 	Unsubscribe string
 
+	note      string
 	roles     []string
 	addresses []string
 	expires   time.Time
@@ -52,6 +55,7 @@ func (v *view) clean() {
 	for _, name := range []*string{&v.Sender, &v.Account, &v.Inviter, &v.Person, &v.Address, &v.What, &v.Place} {
 		*name = Name(*name)
 	}
+	v.Note = lines(v.note)
 	v.Many = len(v.roles) > 1
 	v.Roles = named(v.roles, maxRoles)
 	if len(v.roles) > maxRoles {
@@ -61,6 +65,30 @@ func (v *view) clean() {
 	v.More = max(v.Count-min(len(v.addresses), maxAddresses), 0)
 	v.Minutes = int(v.lasts / time.Minute)
 	v.remain()
+}
+
+// How much of a note is shown: what is longer was never taken.
+const (
+	maxNote      = 500
+	maxNoteLines = 20
+)
+
+// lines are those of a text that somebody typed, each as harmless as a name; empty
+// ones are left out.
+func lines(s string) []string {
+	var all []string
+	left := maxNote
+	for line := range strings.SplitSeq(s, "\n") {
+		if line = tidy(line, left); line == "" || left <= 0 {
+			continue
+		}
+		if len(all) == maxNoteLines {
+			return append(all, "…")
+		}
+		left -= utf8.RuneCountInString(line)
+		all = append(all, defang(line))
+	}
+	return all
 }
 
 // named are the first of some names, one after the other.

@@ -27,7 +27,7 @@ func letterKeys() []string { return []string{"subject", "heading", "body", "butt
 // what a letter lists.
 func commonKeys() []string {
 	return []string{
-		"weekdays", "months", "date", "code", "account", "inviter", "person", "address", "addresses", "roles", "expires", "left", "expired",
+		"weekdays", "months", "date", "note", "code", "account", "inviter", "person", "address", "addresses", "roles", "expires", "left", "expired",
 		"what", "time", "place", "sender", "unsubscribe",
 	}
 }

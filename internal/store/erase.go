@@ -126,7 +126,7 @@ func (t *tx) endAll(entry iam.AuditEntry, from, to iam.Status, column, value str
 func (t *tx) forget(e iam.Erasure) error {
 	id := string(e.UserID)
 	statements := []statement{
-		{`UPDATE memberships SET email = $1, first_name = '', last_name = '', locale = '', revision = revision + 1 /* of one person */
+		{`UPDATE memberships SET email = $1, first_name = '', last_name = '', locale = '', note = '', revision = revision + 1 /* of one person */
 			WHERE user_id = $2`, []any{e.Instead, id}},
 		{`UPDATE delivery_steps SET words = '' /* of one person */ WHERE words <> ''
 			AND delivery_id IN (SELECT d.id FROM deliveries d WHERE d.user_id = $1)`, []any{id}},
@@ -167,9 +167,9 @@ func (t *tx) forgetAddress(e iam.Erasure, had iam.HadAddress) ([]statement, erro
 		return nil, fmt.Errorf("encode an address: %w", err)
 	}
 	statements := []statement{
-		{`UPDATE memberships SET email = $1, locale = '', revision = revision + 1 /* of one person */
+		{`UPDATE memberships SET email = $1, locale = '', note = '', revision = revision + 1 /* of one person */
 			WHERE email = $2 AND user_id IS NULL AND status <> 'pending' AND created_on <= $3`, []any{e.Instead, had.Address, until}},
-		{`UPDATE memberships SET invited_by = $1, revision = revision + 1 /* of one person */
+		{`UPDATE memberships SET invited_by = $1, note = '', revision = revision + 1 /* of one person */
 			WHERE invited_by = $2 AND invited_on <= $3`, []any{e.Instead, had.Address, until}},
 		{
 			`UPDATE delivery_steps SET words = '' /* of one person */ WHERE words <> '' AND delivery_id IN

@@ -13,10 +13,11 @@ type memberRow struct {
 	membershipRow
 	user    iam.User
 	grantor grantorRow
+	locale  string
 	askedOn time.Time
 }
 
-const memberColumns = membershipColumns + `, ` + userColumns + `, ` + grantorColumns + `, m.asked_on`
+const memberColumns = membershipColumns + `, ` + userColumns + `, ` + grantorColumns + `, m.locale, m.asked_on`
 
 // joinMember joins what an account sees beside row m: the user only of an
 // accepted row, and the grantor only of a pending one. CASE says so before the
@@ -28,11 +29,11 @@ const joinMember = `LEFT JOIN users u ON u.id = m.user_id AND m.status = 'accept
 	LEFT JOIN memberships g ON g.account_id = m.account_id AND g.user_id = gu.id AND g.status = 'accepted'`
 
 func (m *memberRow) dest(to []any) []any {
-	return append(m.grantor.dest(userDest(m.membershipRow.dest(to), &m.user)), (*stamp)(&m.askedOn))
+	return append(m.grantor.dest(userDest(m.membershipRow.dest(to), &m.user)), (*text)(&m.locale), (*stamp)(&m.askedOn))
 }
 
 func (m *memberRow) member(now time.Time) iam.Member {
-	member := iam.Member{Membership: m.Membership, User: m.user, AskedOn: m.askedOn}
+	member := iam.Member{Membership: m.Membership, User: m.user, Locale: m.locale, AskedOn: m.askedOn}
 	if m.Status == iam.Pending {
 		member.GrantorFacts = m.grantor.facts(m.Grantor, now)
 	}
@@ -180,6 +181,6 @@ func (t *tx) InviteFacts(accountID iam.ID, email string, actor iam.Actor) (iam.I
 	if err != nil {
 		return iam.InviteFacts{}, fmt.Errorf("read the live row of an address: %w", err)
 	}
-	facts.Existing, facts.Grantor = &members[0].Membership, members[0].GrantorFacts
+	facts.Existing, facts.Grantor, facts.Locale = &members[0].Membership, members[0].GrantorFacts, members[0].Locale
 	return facts, nil
 }

@@ -9,7 +9,8 @@ import (
 )
 
 const membershipColumns = `m.id, m.account_id, m.email, m.user_id, m.status, m.roles, m.invited, m.invited_by,
-	m.invited_on, m.expires_on, m.grantor_kind, COALESCE(m.grantor_user, m.grantor_token), m.created_on, m.answered_on, m.revision`
+	m.invited_on, m.expires_on, m.grantor_kind, COALESCE(m.grantor_user, m.grantor_token), m.created_on, m.answered_on, m.revision,
+	m.note`
 
 // membershipRow is a membership whose roles are still ids; view.resolve turns
 // them into roles.
@@ -23,7 +24,7 @@ func (m *membershipRow) dest(to []any) []any {
 		(*text)(&m.ID), (*text)(&m.AccountID), (*text)(&m.Email), (*text)(&m.UserID), (*text)(&m.Status), (*text)(&m.roles),
 		(*flag)(&m.Invited), (*text)(&m.InvitedBy), (*stamp)(&m.InvitedOn), (*stamp)(&m.ExpiresOn),
 		(*text)(&m.Grantor.Kind), (*text)(&m.Grantor.ID), (*stamp)(&m.CreatedOn), (*stamp)(&m.AnsweredOn),
-		(*number)(&m.Revision))
+		(*number)(&m.Revision), (*text)(&m.Note))
 }
 
 // orNil is the membership, nil where an outer join found none.
@@ -139,18 +140,18 @@ func (t *tx) InsertMembership(m iam.Membership, link iam.Link, entry iam.AuditEn
 	}
 	insert := statement{`INSERT INTO memberships (id, account_id, email, user_id, status, roles, super, invited, invited_by,
 			invited_on, expires_on, grantor_kind, grantor_user, grantor_token, first_name, last_name, created_on, answered_on, revision,
-			locale, generation, sent_on, wake_on, asked_on, ended_on)
+			locale, generation, sent_on, wake_on, asked_on, ended_on, note)
 		SELECT $1, a.id, $2, $3, $4, $5, CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8,
 			CAST($9 AS BIGINT), CAST($10 AS BIGINT), $11, $12, $13, COALESCE(u.first_name, ''), COALESCE(u.last_name, ''),
 			CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT),
-			$17, CAST($18 AS BIGINT), CAST($19 AS BIGINT), CAST($20 AS BIGINT), CAST($21 AS BIGINT), CAST($22 AS BIGINT)
-		FROM accounts a LEFT JOIN users u ON u.id = $23 WHERE a.id = $24 AND a.deleted_on = 0`, []any{
+			$17, CAST($18 AS BIGINT), CAST($19 AS BIGINT), CAST($20 AS BIGINT), CAST($21 AS BIGINT), CAST($22 AS BIGINT), $23
+		FROM accounts a LEFT JOIN users u ON u.id = $24 WHERE a.id = $25 AND a.deleted_on = 0`, []any{
 		string(m.ID), m.Email, reference(m.UserID), string(m.Status), joinIDs(m.Roles), bit(m.SuperAdmin()), bit(m.Invited), m.InvitedBy,
 		toMicros(m.InvitedOn), toMicros(m.ExpiresOn),
 		string(m.Grantor.Kind), grantorOf(m, iam.ByUser), grantorOf(m, iam.ByOperator),
 		toMicros(m.CreatedOn), toMicros(m.AnsweredOn), m.Revision,
 		link.Locale, link.Generation, toMicros(link.SentOn), toMicros(link.WakeOn), toMicros(link.AskedOn), t.endedOn(m),
-		namedBy(m), string(m.AccountID),
+		m.Note, namedBy(m), string(m.AccountID),
 	}}
 	entry.UserID = m.UserID
 	if err := t.guarded(iam.ErrNoRow, insert, added(seatOf(m), 1), t.recorded(entry)); err != nil {
@@ -204,12 +205,12 @@ func (t *tx) UpdateMembership(before, after iam.Membership, entry iam.AuditEntry
 			invited_on = $7, expires_on = $8, grantor_kind = $9, grantor_user = $10, grantor_token = $11,
 			first_name = COALESCE((SELECT u.first_name FROM users u WHERE u.id = $12), ''),
 			last_name = COALESCE((SELECT u.last_name FROM users u WHERE u.id = $12), ''),
-			answered_on = $13, ended_on = $14, revision = revision + 1
-		WHERE id = $15 AND account_id = $16 AND status = $17 AND revision = $18`, []any{
+			answered_on = $13, ended_on = $14, note = $15, revision = revision + 1
+		WHERE id = $16 AND account_id = $17 AND status = $18 AND revision = $19`, []any{
 		reference(after.UserID), string(after.Status), joinIDs(after.Roles), bit(after.SuperAdmin()), bit(after.Invited), after.InvitedBy,
 		toMicros(after.InvitedOn), toMicros(after.ExpiresOn),
 		string(after.Grantor.Kind), grantorOf(after, iam.ByUser), grantorOf(after, iam.ByOperator),
-		namedBy(after), toMicros(after.AnsweredOn), t.endedOn(after),
+		namedBy(after), toMicros(after.AnsweredOn), t.endedOn(after), after.Note,
 		string(before.ID), string(before.AccountID), string(before.Status), before.Revision,
 	}}
 	var more []statement

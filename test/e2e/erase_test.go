@@ -30,7 +30,7 @@ func TestErasedUserIsNowhere(t *testing.T) {
 	ada.OK(t, http.MethodPatch, "/user", object{"first_name": first, "last_name": last})
 	joined := ada.OK(t, http.MethodPost, "/accounts/"+a+"/members", object{"email": "next@person.test", "roles": []string{viewer}}).Row(t)
 	s.as("next@person.test").OK(t, http.MethodPatch, "/user/invites/"+joined.ID, object{"status": "accepted"})
-	waits := ada.OK(t, http.MethodPost, "/accounts/"+a+"/members", object{"email": "waits@person.test", "roles": []string{viewer}}).Row(t)
+	waits := ada.OK(t, http.MethodPost, "/accounts/"+a+"/members", object{"email": "waits@person.test", "roles": []string{viewer}, "note": "Yours, " + first}).Row(t)
 	made := s.operator().OK(t, http.MethodPost, "/accounts", object{"name": "C"}).Row(t)
 	s.operator().OK(t, http.MethodPost, "/accounts/"+made.ID+"/members", object{"email": address, "roles": []string{viewer}})
 

@@ -86,7 +86,7 @@ var deliveryTests = map[string]func(f *fixture){
 		equal(f, "Invitation", got.Invitation, iam.Invitation{Membership: m, Account: a})
 		equal(f, "Link", got.Link, iam.Link{Locale: "de", Generation: 3, AskedOn: f.clock.Now()})
 		equal(f, "User", got.User, u)
-		equal(f, "Language", got.Language, "fr")
+		equal(f, "Language, of what asks the invited: the row's, whatever it was before", got.Language, "de")
 		equal(f, "Hears, of no member", got.Hears, false)
 		f.answer(m, u, iam.Accepted)
 		got, err = f.due()
@@ -106,6 +106,14 @@ var deliveryTests = map[string]func(f *fixture){
 		got, err := f.due()
 		wantErr(f, "DueDelivery", err, nil)
 		equal(f, "DueDelivery", got, iam.DueDelivery{Delivery: d})
+	},
+
+	"WhatIsNoInvitationHasALanguageOfItsOwn": func(f *fixture) {
+		m := f.invite(f.account("A"), "guest@example.com")
+		f.queue(f.message(m, func(d *iam.Delivery) { d.Kind, d.Locale = iam.AcceptedMessage, "fr" }))
+		got, err := f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "Language", got.Language, "fr")
 	},
 
 	// Its link holds for ten minutes, and a thousand invitations may stand before it.

@@ -165,7 +165,7 @@ func (f *fixture) pendingRow(a iam.Account, email string, edits ...func(*iam.Mem
 	m := iam.Membership{
 		ID: f.id(), AccountID: a.ID, Email: email, Status: iam.Pending, Roles: []iam.Role{f.reader()},
 		Invited: true, InvitedBy: "admin@example.com", InvitedOn: now, ExpiresOn: now.Add(weekLater),
-		Grantor: iam.Grantor{Kind: iam.ByCommandLine}, CreatedOn: now,
+		Grantor: iam.Grantor{Kind: iam.ByCommandLine}, Note: "Hällo,\n'you'", CreatedOn: now,
 	}
 	for _, edit := range edits {
 		edit(&m)

@@ -8,6 +8,21 @@ import (
 )
 
 var memberTests = map[string]func(f *fixture){
+	"ANoteIsChangedWithTheRow": func(f *fixture) {
+		a := f.account("A")
+		m := f.invite(a, "guest@example.com")
+		link := iam.Link{Locale: "de", Generation: 2, SentOn: f.clock.Now(), WakeOn: f.clock.Now().Add(time.Hour)}
+		after := m
+		after.Note, after.ExpiresOn = "Another", m.ExpiresOn.Add(time.Hour)
+		entry := f.entry(iam.InviteEdit, a.ID, m.ID)
+		f.must(func(tx iam.Tx) error { return tx.UpdateInvitation(m, after, link, entry) })
+		after.Revision++
+		got, err := f.store.Member(f.ctx(), a.ID, m.ID)
+		wantErr(f, "Member", err, nil)
+		equal(f, "the row", got.Membership, after)
+		equal(f, "its language", got.Locale, "de")
+	},
+
 	"MembersAreListedInEveryOrder": func(f *fixture) {
 		a, other := f.account("A"), f.account("other")
 		ann := f.member(a, f.user("z@example.com", named("Ann", "Young")))

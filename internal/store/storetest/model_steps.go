@@ -131,7 +131,7 @@ func (m *model) edit(t *rapid.T) {
 		want = iam.LastSuperAdmin
 	}
 
-	_, err := m.service.EditMember(context.Background(), actor, m.account.ID, row.id, []iam.ID{m.roles[asked]})
+	_, err := m.service.EditMember(context.Background(), actor, m.account.ID, row.id, iam.MemberChange{RoleIDs: []iam.ID{m.roles[asked]}})
 	expect(t, "edit", err, want)
 	if err != nil {
 		return

@@ -137,6 +137,7 @@ CREATE TABLE memberships (
     wake_on       INTEGER NOT NULL DEFAULT 0, -- when the clock next has to do with a pending row
     asked_on      INTEGER NOT NULL DEFAULT 0, -- when the holder of a dead link asked for another
     ended_on      INTEGER NOT NULL DEFAULT 0, -- since when it is neither pending nor accepted
+    note          TEXT    NOT NULL DEFAULT '', -- the inviter's word to the invited
     -- Who answered is known of the states that an answer leads to, and of no
     -- other; but who holds a mailed link may reject without being a user. (For a
     -- longer IN SQLite would build a table at every insert.)
