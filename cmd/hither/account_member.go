@@ -96,7 +96,7 @@ func (c *accountRemoveMemberCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		if err := s.service.RemoveMember(ctx, s.actor, account.ID, id, c.Force); err != nil {
+		if err := s.service.RemoveMember(ctx, s.actor, account.ID, id, c.Force, false); err != nil {
 			return err
 		}
 		if s.json {

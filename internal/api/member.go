@@ -166,7 +166,17 @@ func changeMember(x *exchange) (answer, error) {
 
 func removeMember(x *exchange) (answer, error) {
 	id := x.id("member_id")
-	return one(onlyID{id}), x.Service.RemoveMember(x.r.Context(), x.actor, x.id("account_id"), id, false)
+	notify, err := x.notify()
+	if err != nil {
+		return answer{}, err
+	}
+	return one(onlyID{id}), x.Service.RemoveMember(x.r.Context(), x.actor, x.id("account_id"), id, false, notify)
+}
+
+// notify reads whether the invited is to hear that its invitation is withdrawn.
+func (x *exchange) notify() (bool, error) {
+	params := x.query()
+	return params.choice("notify", "true", "false") == "true", params.err
 }
 
 func resendMember(x *exchange) (answer, error) {

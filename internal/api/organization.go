@@ -223,7 +223,11 @@ func changeOrganizationInvite(x *exchange) (answer, error) {
 
 func cancelOrganizationInvite(x *exchange) (answer, error) {
 	id := x.id("invite_id")
-	return answer{result: onlyID{id}, bare: true}, x.Service.CancelInvitation(x.r.Context(), x.actor, x.id("organization_id"), id)
+	notify, err := x.notify()
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{result: onlyID{id}, bare: true}, x.Service.CancelInvitation(x.r.Context(), x.actor, x.id("organization_id"), id, notify)
 }
 
 func resendOrganizationInvite(x *exchange) (answer, error) { return x.again(x.Service.Resend) }

@@ -76,7 +76,7 @@ func TestLinkMakesANewUser(t *testing.T) {
 				t.Error("the link signed in a second time")
 			}
 		}
-		if err := s.RemoveMember(t.Context(), operator, l.account, l.link.ID, true); err != nil {
+		if err := s.RemoveMember(t.Context(), operator, l.account, l.link.ID, true, false); err != nil {
 			t.Fatal(err)
 		}
 		for _, actor := range []iam.Actor{visitor.Actor(), p.Session.Actor(user)} {
@@ -245,7 +245,7 @@ func TestDeadLinks(t *testing.T) {
 		"of a generation to come": {func(_ *testing.T, _ stage, l *linked) { l.link.Generation = 2 }, iam.LinkReplaced},
 		"withdrawn": {func(t *testing.T, s stage, l *linked) {
 			t.Helper()
-			if err := s.CancelInvitation(t.Context(), operator, l.account, l.link.ID); err != nil {
+			if err := s.CancelInvitation(t.Context(), operator, l.account, l.link.ID, false); err != nil {
 				t.Fatal(err)
 			}
 		}, iam.InviteWithdrawn},

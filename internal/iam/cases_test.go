@@ -109,7 +109,7 @@ func TestAnAccountIsFlaggedUntilItIsGovernedAgain(t *testing.T) {
 			s := open(t)
 			account := must(s.CreateAccount(t.Context(), operator, iam.NewAccount{Name: "Example"}))(t).ID
 			last := s.add(t, account, s.user(t, "last@example.com").Email, iam.SuperAdministrator)
-			if err := s.RemoveMember(t.Context(), operator, account, last, true); err != nil {
+			if err := s.RemoveMember(t.Context(), operator, account, last, true, false); err != nil {
 				t.Fatal(err)
 			}
 			if !s.flagged(t, account) {
@@ -178,7 +178,7 @@ func TestAnImportedInvitationRestsOnWhoInvited(t *testing.T) {
 	if err := s.Import(t.Context(), operator, iam.Dataset{Memberships: []iam.ImportMembership{row}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RemoveMember(t.Context(), operator, account, ada, false); err != nil {
+	if err := s.RemoveMember(t.Context(), operator, account, ada, false, false); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.AnswerInvitation(t.Context(), iam.Actor{Kind: iam.ByUser, User: guest}, rowID, iam.Accepted)

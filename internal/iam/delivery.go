@@ -9,10 +9,11 @@ import (
 type DeliveryKind string
 
 // The kinds of messages. The first two carry an invitation's link and go to the
-// invited; the next three go to the inviting side and carry none.
+// invited, as the third does, which carries none; the next three go to the inviting side and carry none.
 const (
 	InvitationMessage DeliveryKind = "invitation"
 	ReminderMessage   DeliveryKind = "reminder"
+	WithdrawnMessage  DeliveryKind = "withdrawn"
 	ExpiredMessage    DeliveryKind = "expired"
 	AcceptedMessage   DeliveryKind = "accepted"
 	LinkAskedMessage  DeliveryKind = "link_asked"

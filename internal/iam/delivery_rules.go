@@ -30,9 +30,11 @@ type Brand struct {
 	Name, Color, Logo string
 }
 
-// invites reports whether a message asks somebody to join: those can be
-// suppressed, and have budgets.
-func (k DeliveryKind) invites() bool { return k == InvitationMessage || k == ReminderMessage }
+// invites reports whether a message goes to somebody since it was asked to join:
+// those can be suppressed, and have budgets.
+func (k DeliveryKind) invites() bool {
+	return k == InvitationMessage || k == ReminderMessage || k == WithdrawnMessage
+}
 
 // lapsed says why a message is sent no more; "" where it is.
 func (d DueDelivery) lapsed(now time.Time) string {
@@ -53,6 +55,10 @@ func (d DueDelivery) lapsed(now time.Time) string {
 		}
 		if d.Generation != d.Link.Generation {
 			return "there is a newer link"
+		}
+	case WithdrawnMessage:
+		if status != Canceled {
+			return "the invitation is " + string(status)
 		}
 	case ExpiredMessage, AcceptedMessage, LinkAskedMessage:
 		return d.lapsedNews(status)

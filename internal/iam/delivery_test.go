@@ -28,6 +28,8 @@ func dueInvitation(edits ...func(*DueDelivery)) DueDelivery {
 	return d
 }
 
+func withdrawal(d *DueDelivery) { d.Kind, d.Invitation.Status = WithdrawnMessage, Canceled }
+
 // dueProof is a message that proves a mailbox, so long after it was asked for.
 func dueProof(kind DeliveryKind, age time.Duration, edits ...func(*DueDelivery)) DueDelivery {
 	d := DueDelivery{
@@ -103,6 +105,10 @@ func TestWhatIsSentAndWhatIsNot(t *testing.T) {
 		"of a suspended account":      {dueInvitation(func(d *DueDelivery) { d.Invitation.Account.Suspended = true }), Dropped},
 		"of an account that is gone":  {dueInvitation(func(d *DueDelivery) { d.Invitation.Account = Account{} }), Dropped},
 		"to who wants none":           {dueInvitation(func(d *DueDelivery) { d.Suppressed = true }), Suppressed},
+		"of a withdrawal":             {dueInvitation(withdrawal), ""},
+		"of one to who wants none":    {dueInvitation(withdrawal, func(d *DueDelivery) { d.Suppressed = true }), Suppressed},
+		"of one that is none":         {dueInvitation(withdrawal, func(d *DueDelivery) { d.Invitation.Status = Pending }), Dropped},
+		"of what was withdrawn":       {dueInvitation(func(d *DueDelivery) { d.Invitation.Status = Canceled }), Dropped},
 		"a reminder to who wants one": {dueInvitation(func(d *DueDelivery) { d.Kind = ReminderMessage }), ""},
 		"news of an acceptance":       {dueInvitation(news(AcceptedMessage, Accepted)), ""},
 		"of one that was undone":      {dueInvitation(news(AcceptedMessage, Removed)), Dropped},

@@ -132,7 +132,7 @@ func TestInvitingOnce(t *testing.T) {
 		}, nil, false, iam.Internal},
 		{"it was withdrawn", func(t *testing.T, s scene) {
 			t.Helper()
-			if err := s.CancelInvitation(t.Context(), operator, s.account, s.row); err != nil {
+			if err := s.CancelInvitation(t.Context(), operator, s.account, s.row, false); err != nil {
 				t.Fatal(err)
 			}
 		}, nil, false, iam.Internal},
@@ -147,7 +147,7 @@ func TestInvitingOnce(t *testing.T) {
 		{"KF-18: the actor's ceiling was lowered", func(t *testing.T, s scene) { t.Helper(); member(s.own, manager().ID)(t, s) }, nil, false, iam.RoleCeiling},
 		{"KF-85: the actor was removed", func(t *testing.T, s scene) {
 			t.Helper()
-			if err := s.RemoveMember(t.Context(), operator, s.account, s.own, false); err != nil {
+			if err := s.RemoveMember(t.Context(), operator, s.account, s.own, false, false); err != nil {
 				t.Fatal(err)
 			}
 		}, nil, false, iam.AccountNotFound},
@@ -227,7 +227,7 @@ func TestAnOutcomeWithoutAnEffectIsKept(t *testing.T) {
 	if first.Replayed || first.Result.Message == "" {
 		t.Fatalf("got %+v, want a remark that the invitation stands", first)
 	}
-	if err := s.CancelInvitation(t.Context(), operator, account, first.Result.Member.ID); err != nil {
+	if err := s.CancelInvitation(t.Context(), operator, account, first.Result.Member.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	again := must(s.InviteOnce(t.Context(), operator, account, request, keyOf("k", "r")))(t)

@@ -386,7 +386,7 @@ func TestAnEndIsToldOnce(t *testing.T) {
 	}
 	gone := func(t *testing.T, l life) {
 		t.Helper()
-		if err := l.RemoveMember(t.Context(), l.founder, l.account, l.managerRow, false); err != nil {
+		if err := l.RemoveMember(t.Context(), l.founder, l.account, l.managerRow, false, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -580,7 +580,7 @@ func TestAskingForALink(t *testing.T) {
 		t.Errorf("sent again as %s with %+v", again.ID, page.Link)
 	}
 	// Withdrawn on purpose: nobody may nag.
-	if err := l.CancelInvitation(t.Context(), l.founder, l.account, renewed.ID); err != nil {
+	if err := l.CancelInvitation(t.Context(), l.founder, l.account, renewed.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	wantIDs(t, l.asks(t, l.holder(renewed.ID, 1)))
@@ -599,7 +599,7 @@ func TestWhoHearsThatALinkIsAskedFor(t *testing.T) {
 		"who granted it": {func(l life) iam.Actor { return l.manager }, nil, []string{"link_asked to manager@example.com"}},
 		"not one who was removed": {func(l life) iam.Actor { return l.manager }, func(t *testing.T, l life) {
 			t.Helper()
-			if err := l.RemoveMember(t.Context(), l.founder, l.account, l.managerRow, false); err != nil {
+			if err := l.RemoveMember(t.Context(), l.founder, l.account, l.managerRow, false, false); err != nil {
 				t.Fatal(err)
 			}
 		}, []string{"link_asked to founder@example.com"}},

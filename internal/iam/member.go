@@ -213,7 +213,9 @@ func decideReinvite(f InviteFacts, actor Actor, request InviteRequest, roles []R
 			Message: "invited already; the invitation is confirmed",
 		}, nil
 	}
-	return InviteDecision{Row: row, Before: &before, Locale: f.Locale, Message: "invited already with the same roles; nothing was sent again"}, nil
+	return InviteDecision{
+		Row: row, Before: &before, Locale: f.Locale, Message: "invited already with the same roles; nothing was sent again",
+	}, nil
 }
 
 func expiry(account Account, asked, now time.Time) (time.Time, error) {

@@ -204,9 +204,10 @@ func roleIDsOf(m Membership) []ID {
 	return ids
 }
 
-// RemoveMember ends a membership; a pending one is canceled. force is the
-// operator's way past the rule of the last Super Administrator.
-func (s *Service) RemoveMember(ctx context.Context, actor Actor, accountID, id ID, force bool) error {
+// RemoveMember ends a membership; a pending one is canceled, which with notify is
+// mailed to the invited. force is the operator's way past the rule of the last Super
+// Administrator.
+func (s *Service) RemoveMember(ctx context.Context, actor Actor, accountID, id ID, force, notify bool) error {
 	entry := actor.Entry(s.newID(), MemberRemove, "", id)
 	_, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (struct{}, error) {
 		facts, err := s.memberFacts(tx, accountID, id, actor, "member", entry)
@@ -219,8 +220,12 @@ func (s *Service) RemoveMember(ctx context.Context, actor Actor, accountID, id I
 		}
 		if after.Status == Canceled {
 			entry.Action = InviteCancel
+			return struct{}{}, s.cancel(tx, facts, actor, after, notify, *entry)
 		}
-		if after.Status == Removed && keepsSuperAdmin(facts.Target, facts.TargetActive, facts.OtherSuperAdmins) != nil {
+		if notify {
+			return struct{}{}, refuse(Invalid, "this member accepted already, and hears nothing of its end by mail; leave notify out")
+		}
+		if keepsSuperAdmin(facts.Target, facts.TargetActive, facts.OtherSuperAdmins) != nil {
 			if err := flagAccount(tx, facts.Account, *entry); err != nil {
 				return struct{}{}, err
 			}
@@ -238,24 +243,6 @@ func flagAccount(tx Tx, account Account, entry AuditEntry) error {
 	entry.OperationID += "-flag-" + string(account.ID)
 	entry.Action, entry.AccountID, entry.TargetID, entry.Before, entry.After = AccountChange, account.ID, account.ID, "", ""
 	return tx.UpdateAccount(account, entry)
-}
-
-// CancelInvitation withdraws a pending invitation.
-func (s *Service) CancelInvitation(ctx context.Context, actor Actor, accountID, id ID) error {
-	entry := actor.Entry(s.newID(), InviteCancel, "", id)
-	_, err := write(ctx, s, entry, func(tx Tx, entry *AuditEntry) (struct{}, error) {
-		facts, err := s.memberFacts(tx, accountID, id, actor, "invitation", entry)
-		if err != nil {
-			return struct{}{}, err
-		}
-		after, err := DecideCancel(facts, actor, tx.Now())
-		if err != nil || after.Status == facts.Target.Status {
-			return struct{}{}, err
-		}
-		entry.Before, entry.After = snapshot(facts.Target), snapshot(after)
-		return struct{}{}, tx.UpdateMembership(facts.Target, after, *entry)
-	})
-	return err
 }
 
 // memberFacts reads the facts of a change of a member. Whoever cannot see the

@@ -144,7 +144,7 @@ func TestMailingALinkToItsHolder(t *testing.T) {
 		"one that was never made": {nil, 3, 0},
 		"withdrawn": {func(t *testing.T, l life, row iam.ID) {
 			t.Helper()
-			if err := l.CancelInvitation(t.Context(), l.founder, l.account, row); err != nil {
+			if err := l.CancelInvitation(t.Context(), l.founder, l.account, row, false); err != nil {
 				t.Fatal(err)
 			}
 		}, 2, 0},

@@ -39,8 +39,8 @@ type Courier struct {
 // Kinds are those that it delivers.
 func (*Courier) Kinds() []iam.DeliveryKind {
 	return []iam.DeliveryKind{
-		iam.InvitationMessage, iam.ReminderMessage, iam.ExpiredMessage, iam.AcceptedMessage, iam.LinkAskedMessage,
-		iam.SignInMessage, iam.AddressMessage, iam.NoticeMessage,
+		iam.InvitationMessage, iam.ReminderMessage, iam.WithdrawnMessage, iam.ExpiredMessage, iam.AcceptedMessage,
+		iam.LinkAskedMessage, iam.SignInMessage, iam.AddressMessage, iam.NoticeMessage,
 	}
 }
 
@@ -80,6 +80,8 @@ func (c *Courier) letter(m iam.DueDelivery) (Letter, error) {
 		return c.invitation(m, brand), nil
 	case iam.ReminderMessage:
 		return Reminder{Invitation: c.invitation(m, brand), Left: row.ExpiresOn.Sub(c.Now())}, nil
+	case iam.WithdrawnMessage:
+		return Withdrawn{Account: account.Name, Inviter: row.InvitedBy, Unsubscribe: c.Links.Unsubscribe(row.ID, m.Generation), Brand: brand}, nil
 	case iam.ExpiredMessage:
 		if m.Told > 1 {
 			return ExpiredMany{Account: account.Name, Addresses: m.Addresses, Count: m.Told, Brand: brand}, nil

@@ -38,6 +38,14 @@ type Reminder struct {
 	Left time.Duration // until it expires
 }
 
+// Withdrawn tells who was invited that the account took the invitation back.
+type Withdrawn struct {
+	Account     string
+	Inviter     string // as shown; empty where nobody is
+	Unsubscribe string // to "never again"; empty leaves it out
+	Brand       *Brand
+}
+
 // Expired tells who invited that there was no answer in time.
 type Expired struct {
 	Account string
@@ -128,6 +136,7 @@ type Test struct{ Sent time.Time }
 
 func (Invitation) name() string    { return "invitation" }
 func (Reminder) name() string      { return "reminder" }
+func (Withdrawn) name() string     { return "withdrawn" }
 func (Expired) name() string       { return "expired" }
 func (ExpiredMany) name() string   { return "expired-many" }
 func (Accepted) name() string      { return "accepted" }
@@ -142,6 +151,10 @@ func (l Invitation) view() view {
 		Account: l.Account, Inviter: l.Inviter, note: l.Note, roles: l.Roles, expires: l.Expires,
 		Link: l.Link, Unsubscribe: l.Unsubscribe, brand: l.Brand,
 	}
+}
+
+func (l Withdrawn) view() view {
+	return view{Account: l.Account, Inviter: l.Inviter, Unsubscribe: l.Unsubscribe, brand: l.Brand}
 }
 
 func (l Expired) view() view {

@@ -24,6 +24,7 @@ func Samples(base string) []Letter {
 	letters := []Letter{
 		invitation,
 		reminder,
+		Withdrawn{Account: invitation.Account, Inviter: invitation.Inviter, Unsubscribe: invitation.Unsubscribe},
 		Expired{Account: invitation.Account, Address: address, Expired: now, Link: members},
 		ExpiredMany{Account: invitation.Account, Addresses: []string{address, "lovelace@example.com"}, Count: 5, Link: members},
 		Accepted{Account: invitation.Account, Address: address, Person: "Charles Babbage", Roles: invitation.Roles, Link: members},
@@ -47,6 +48,7 @@ func bare(base string) []Letter {
 		invitation,
 		Reminder{Invitation: invitation},
 		Reminder{Invitation: invitation, Left: 5 * time.Hour},
+		Withdrawn{Account: "A"},
 		Expired{Account: "A", Address: "a@example.com", Expired: now},
 		ExpiredMany{Account: "A", Addresses: []string{"a@example.com"}, Count: 2},
 		ExpiredMany{Account: "A", Addresses: []string{"a@example.com", "b@example.com"}, Count: 2},

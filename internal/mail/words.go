@@ -27,8 +27,8 @@ func letterKeys() []string { return []string{"subject", "heading", "body", "butt
 // what a letter lists.
 func commonKeys() []string {
 	return []string{
-		"weekdays", "months", "date", "note", "code", "account", "inviter", "person", "address", "addresses", "roles", "expires", "left", "expired",
-		"what", "time", "place", "sender", "unsubscribe",
+		"weekdays", "months", "date", "note", "code", "account", "inviter", "person", "address", "addresses", "roles", "expires", "left",
+		"expired", "what", "time", "place", "sender", "unsubscribe",
 	}
 }
 

@@ -90,7 +90,7 @@ type dueRow struct {
 const dueColumns = deliveryColumns + `, ` + invitationColumns + `, m.locale, m.generation, m.asked_on, ` + userColumns + `,
 	CASE WHEN u.operator = 1 OR EXISTS (SELECT 1 FROM memberships h
 		WHERE h.account_id = d.account_id AND h.user_id = d.user_id AND h.status = 'accepted') THEN 1 ELSE 0 END,
-	COALESCE(NULLIF(CASE WHEN d.kind IN ('invitation', 'reminder') THEN m.locale ELSE d.locale END, ''),
+	COALESCE(NULLIF(CASE WHEN d.kind IN ('invitation', 'reminder', 'withdrawn') THEN m.locale ELSE d.locale END, ''),
 		NULLIF(p.locale, ''), a.locale), a.brand_name, a.brand_color, a.brand_logo,
 	CASE WHEN EXISTS (SELECT 1 FROM challenges ch WHERE ch.id = d.detail AND ch.used_on = 0 AND ch.expires_on > $1) THEN 1 ELSE 0 END`
 

@@ -48,7 +48,7 @@ func (s *Store) InvitationDeliveries(
 	ctx context.Context, accountID, membershipID iam.ID, page iam.PageRequest,
 ) (iam.Page[iam.DeliveryRecord], error) {
 	const from = ` FROM deliveries d WHERE d.id >= $1 AND d.id < $2 AND d.membership_id = $3 AND d.account_id = $4
-		AND d.kind IN ('invitation', 'reminder')`
+		AND d.kind IN ('invitation', 'reminder', 'withdrawn')`
 	args := []any{string(membershipID) + "-", string(membershipID) + ".", string(membershipID), string(accountID)}
 	return snapshot(ctx, s, func(v *view) (iam.Page[iam.DeliveryRecord], error) {
 		var list iam.Page[iam.DeliveryRecord]

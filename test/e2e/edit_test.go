@@ -54,7 +54,7 @@ func TestEditingAnInvitation(t *testing.T) {
 		t.Errorf("edited: %+v", got)
 	}
 	for _, seen := range []harness.Answer{owner.OK(t, http.MethodGet, invite, nil), owner.OK(t, http.MethodGet, member, nil), guest.OK(t, http.MethodGet, "/user/invites/"+row, nil)} {
-		if got := editableOf(t, seen); got.Note != "Hello,\nGuest" || !got.ExpiresOn.Equal(ends) {
+		if side := editableOf(t, seen); side.Note != "Hello,\nGuest" || !side.ExpiresOn.Equal(ends) {
 			t.Errorf("seen: %s", seen.Body)
 		}
 	}
@@ -93,4 +93,53 @@ func TestEditingAnInvitation(t *testing.T) {
 	gone := owner.OK(t, http.MethodPost, "/accounts/"+a+"/members", object{"email": "other@a.test", "roles": []string{viewer}}).Row(t).ID
 	owner.OK(t, http.MethodDelete, "/organizations/"+a+"/invites/"+gone, nil)
 	owner.Refused(t, http.MethodPatch, "/organizations/"+a+"/invites/"+gone, object{"note": "x"}, http.StatusNotFound, 1003)
+}
+
+// TestWithdrawingWithANotice withdraws in silence, and with a notice in both forms:
+// one mail and no second one, and none of the invitation that waited to be sent.
+func TestWithdrawingWithANotice(t *testing.T) {
+	t.Parallel()
+	m := harness.Mailbox(t)
+	s := newSite(t, newSeed().Account("a", "owner@a.test").User("member@a.test").Member("a", "member@a.test", viewer), mailing(m)...)
+	owner, a := s.as("owner@a.test"), harness.ID("a")
+	invites, members := "/organizations/"+a+"/invites/", "/accounts/"+a+"/members/"
+	silent, told := invite(t, owner, "a", "silent@a.test"), invite(t, owner, "a", "told@a.test")
+	m.Await(t, 2)
+	m.Answers(func(harness.Mail) error { return harness.Refuse(451, "later") })
+	late := invite(t, owner, "a", "late@a.test")
+	awaitState(t, s.Server, "deferred")
+	m.Answers(nil)
+
+	owner.OK(t, http.MethodDelete, invites+silent, nil)
+	owner.OK(t, http.MethodDelete, invites+told+"?notify=true", nil)
+	owner.OK(t, http.MethodDelete, invites+told+"?notify=true", nil)
+	m.Await(t, 3)
+	owner.OK(t, http.MethodDelete, members+late+"?notify=true", nil)
+	mails := m.Await(t, 4)
+	s.Run(t, "outbox", "retry", late+"-invitation-1")
+	for _, row := range outbox(t, s.Server, "dropped") {
+		if row.ID != late+"-invitation-1" {
+			t.Errorf("dropped: %+v", row)
+		}
+	}
+	for i, want := range []string{"silent@a.test", "told@a.test", "told@a.test", "late@a.test"} {
+		subject, withdrawn := mails[i].Subject(), i > 1
+		if i > 1 && mails[i].To[0] != want || strings.Contains(subject, "was withdrawn") != withdrawn {
+			t.Errorf("mail %d: %q to %s, want to %s", i, subject, mails[i].To, want)
+		}
+		if withdrawn && (mails[i].Link(base, "/i/") != "" || !strings.Contains(mails[i].Text, "a has withdrawn") || !strings.Contains(mails[i].HTML, "a has withdrawn") ||
+			!strings.HasPrefix(mails[i].Header.Get("List-Unsubscribe"), "<"+base+"/u/")) {
+			t.Errorf("the notice:\n%s", mails[i].Text)
+		}
+	}
+	if len(m.Mails()) != 4 {
+		t.Errorf("there are %d mails, want 4", len(m.Mails()))
+	}
+	if got := string(owner.OK(t, http.MethodGet, invites+told+"/deliveries", nil).Body); !strings.Contains(got, `"kind":"withdrawn","state":"sent"`) {
+		t.Errorf("the account sees %s", got)
+	}
+	odd(owner).Refused(t, http.MethodDelete, invites+told+"?notify=yes", nil, http.StatusBadRequest, 1001)
+	// Of a member there is nobody to be told of an invitation.
+	owner.Refused(t, http.MethodDelete, members+rowID("a", "member@a.test")+"?notify=true", nil, http.StatusBadRequest, 1001)
+	owner.OK(t, http.MethodGet, members+rowID("a", "member@a.test"), nil)
 }

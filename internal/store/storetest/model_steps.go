@@ -158,7 +158,7 @@ func (m *model) remove(t *rapid.T) {
 	case status == iam.Accepted && row.grade == gradeSuper && !row.user.Suspended && m.otherSupers(row) == 0:
 		want = iam.LastSuperAdmin
 	}
-	err := m.service.RemoveMember(context.Background(), actor, m.account.ID, row.id, false)
+	err := m.service.RemoveMember(context.Background(), actor, m.account.ID, row.id, false, false)
 	expect(t, "remove", err, want)
 	if err == nil {
 		row.revisions++
@@ -182,7 +182,7 @@ func (m *model) cancel(t *rapid.T) {
 	case status == iam.Accepted || status == iam.Rejected:
 		want = iam.AlreadyAnswered
 	}
-	err := m.service.CancelInvitation(context.Background(), actor, m.account.ID, row.id)
+	err := m.service.CancelInvitation(context.Background(), actor, m.account.ID, row.id, false)
 	expect(t, "cancel", err, want)
 	if err == nil && row.status == iam.Pending {
 		row.status = iam.Canceled
