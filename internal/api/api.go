@@ -66,7 +66,7 @@ type wire struct {
 
 	mux     *http.ServeMux
 	buffers sync.Pool
-	waiters waiters
+	waiters *waiters
 
 	roleForms roleForms
 }
@@ -170,7 +170,7 @@ func (x *exchange) answer(route Route, ids []string) (answer, error) {
 			return answer{}, err
 		}
 		x.trace.identify(x.actor)
-		if err := x.count(x.actor); err != nil {
+		if err := x.count(); err != nil {
 			return answer{}, err
 		}
 	}
@@ -183,20 +183,25 @@ func (x *exchange) answer(route Route, ids []string) (answer, error) {
 }
 
 // count takes a request of the principal's, and says in the answer how many are left.
-func (x *exchange) count(actor iam.Actor) error {
+func (x *exchange) count() error {
 	if x.Rates == nil {
 		return nil
 	}
-	principal := actor.User.ID
-	if principal == "" {
-		principal = actor.CredentialID
-	}
-	standing := x.Rates.Take(principal)
+	standing := x.Rates.Take(x.principal())
 	x.w.Header().Set(rate.Header, standing.Describe("default"))
 	if standing.Refused {
 		return tooMany(x.Rates.Policy(), standing)
 	}
 	return nil
+}
+
+// principal is who asks, whichever credential it shows: the user; of an operator's
+// token, which has none, the token.
+func (x *exchange) principal() iam.ID {
+	if x.actor.User.ID != "" {
+		return x.actor.User.ID
+	}
+	return x.actor.CredentialID
 }
 
 // id is an id of the path, by its name in the route. That it has the form of

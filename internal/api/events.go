@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"hither/internal/iam"
@@ -24,8 +25,9 @@ const (
 	eventHeartbeat = 15 * time.Second
 	// eventPatience is how long a client may take for what it is sent.
 	eventPatience = 10 * time.Second
-	// maxEventWaiters bounds who waits in one process.
-	maxEventWaiters = 256
+	// maxEventWaiters bounds who waits in one process, maxOwnWaiters how many of these
+	// are one principal's: nobody takes all the room.
+	maxEventWaiters, maxOwnWaiters = 256, 16
 	// streamChunk is how many events a stream sends at once.
 	streamChunk = 100
 )
@@ -119,8 +121,8 @@ func listEvents(x *exchange) (answer, error) {
 func (r *eventReader) poll(wait time.Duration) (answer, error) {
 	deadline := time.Now().Add(wait)
 	events, err := r.next(r.r.Context())
-	if err == nil && len(events) == 0 && wait > 0 && r.waiters.enter() {
-		defer r.waiters.leave()
+	if err == nil && len(events) == 0 && wait > 0 && r.waiters.enter(r.principal()) {
+		defer r.waiters.leave(r.principal())
 		for err == nil && len(events) == 0 && r.sleep(r.r.Context(), min(eventTick, time.Until(deadline))) && time.Now().Before(deadline) {
 			events, err = r.next(r.r.Context())
 		}
@@ -159,10 +161,10 @@ func errTooManyStreams() error {
 // stream sends events as they come, in the form of browsers, until the client goes,
 // the server stops, or whoever asked may no longer read.
 func (r *eventReader) stream() error {
-	if !r.waiters.enter() {
+	if !r.waiters.enter(r.principal()) {
 		return errTooManyStreams()
 	}
-	defer r.waiters.leave()
+	defer r.waiters.leave(r.principal())
 	// The time of a request is over long before a stream is; what bounds it is how
 	// long the client takes for each event.
 	ctx := context.WithoutCancel(r.r.Context())
@@ -223,17 +225,31 @@ func (r *eventReader) endStream(err error) error {
 }
 
 // waiters counts who waits for events.
-type waiters struct{ seats chan struct{} }
-
-func newWaiters() waiters { return waiters{make(chan struct{}, maxEventWaiters)} }
-
-func (w waiters) enter() bool {
-	select {
-	case w.seats <- struct{}{}:
-		return true
-	default:
-		return false
-	}
+type waiters struct {
+	mu   sync.Mutex
+	all  int
+	each map[iam.ID]int // by principal; who has none waiting is not in it
 }
 
-func (w waiters) leave() { <-w.seats }
+func newWaiters() *waiters { return &waiters{each: map[iam.ID]int{}} }
+
+// enter says whether there is room for one more; leave must follow then.
+func (w *waiters) enter(principal iam.ID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.all >= maxEventWaiters || w.each[principal] >= maxOwnWaiters {
+		return false
+	}
+	w.all++
+	w.each[principal]++
+	return true
+}
+
+func (w *waiters) leave(principal iam.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all--
+	if w.each[principal]--; w.each[principal] == 0 {
+		delete(w.each, principal)
+	}
+}

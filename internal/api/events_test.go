@@ -212,3 +212,50 @@ func TestStatesNameNobodyHidden(t *testing.T) {
 		}
 	}
 }
+
+// Nobody takes all the room for those who wait: of one user's streams so many are let in, and somebody else still is. Who
+// left has room again.
+func TestOwnStreamsAreBounded(t *testing.T) {
+	t.Parallel()
+	const most = 16
+	w := newWorld(t, twoTenants())
+	over := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.handler.ServeHTTP(rw, r.WithContext(api.WithTrace(r.Context(), &api.Trace{Stopping: over})))
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(over) })
+	follow := func(who principal, method, path string) int {
+		t.Helper()
+		ctx, leave := context.WithCancel(t.Context())
+		t.Cleanup(leave)
+		r, err := http.NewRequestWithContext(ctx, method, server.URL+api.Prefix+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = who.headers()
+		r.Header.Set("Accept", "text/event-stream")
+		answer, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = answer.Body.Close() })
+		return answer.StatusCode
+	}
+	for i := range most + 1 { // these end at once
+		if status := follow(ownerA, http.MethodHead, eventsOfA); status != http.StatusOK {
+			t.Fatalf("stream %d without a body: got %d, want 200", i+1, status)
+		}
+	}
+	for i := range most {
+		if status := follow(ownerA, http.MethodGet, eventsOfA); status != http.StatusOK {
+			t.Fatalf("stream %d: got %d, want 200", i+1, status)
+		}
+	}
+	if status := follow(ownerA, http.MethodGet, eventsOfA); status != http.StatusServiceUnavailable {
+		t.Errorf("stream %d: got %d, want 503", most+1, status)
+	}
+	if status := follow(ownerB, http.MethodGet, eventsOfB); status != http.StatusOK {
+		t.Errorf("somebody else's stream: got %d, want 200", status)
+	}
+}
