@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"hither/internal/iam"
@@ -17,7 +18,8 @@ type deliverySettings struct {
 	baseSetting
 	mailSettings
 	budgetSettings
-	DeliveryRetention time.Duration `default:"2160h" env:"HITHER_DELIVERY_RETENTION" help:"How long messages are kept on record after they were sent or given up, 24h at least; 0s is for ever." placeholder:"TIME"`
+	MailReportTokenFile string        `env:"HITHER_MAIL_REPORT_TOKEN_FILE" help:"A file whose first line is the token of who reports mails that came back or were complained of (POST /mail/reports): 32 to 128 of 0-9 A-Z a-z _ -, and good for nothing else. Without it nobody can." placeholder:"FILE"`
+	DeliveryRetention   time.Duration `default:"2160h" env:"HITHER_DELIVERY_RETENTION" help:"How long messages are kept on record after they were sent or given up, 24h at least; 0s is for ever." placeholder:"TIME"`
 }
 
 // minDeliveryRetention is long enough to look why something did not arrive.
@@ -36,7 +38,23 @@ func (d *deliverySettings) check() error {
 			"--delivery-retention must be 24h at least, for example 2160h, or 0s for ever (HITHER_DELIVERY_RETENTION)",
 		})
 	}
-	return errors.Join(err, d.mailSettings.check(), d.budgetSettings.check())
+	_, unread := d.reportToken()
+	return errors.Join(err, unread, d.mailSettings.check(), d.budgetSettings.check())
+}
+
+// reportToken is the secret of who reports what became of mail, "" where nobody does.
+func (d *deliverySettings) reportToken() (string, error) {
+	if d.MailReportTokenFile == "" {
+		return "", nil
+	}
+	token, err := firstLine(d.MailReportTokenFile)
+	if err == nil && !iam.WellFormedSecret(token) {
+		err = errors.New("the first line must be 32 to 128 of 0-9 A-Z a-z _ -, for example of `openssl rand -hex 32`")
+	}
+	if err != nil {
+		return "", fmt.Errorf("--mail-report-token-file: %w (HITHER_MAIL_REPORT_TOKEN_FILE)", err)
+	}
+	return token, nil
 }
 
 // mailing is what the use cases have to know of it.

@@ -179,13 +179,13 @@ func (m *mailSettings) smtp() (*mail.SMTP, error) {
 func firstLine(path string) (string, error) {
 	file, err := os.Open(path) //nolint:gosec // the operator names it
 	if err != nil {
-		return "", fmt.Errorf("read the password: %w", err)
+		return "", fmt.Errorf("read the secret: %w", err)
 	}
 	defer func() { _ = file.Close() }()
 	const most = 4096
 	text, err := io.ReadAll(io.LimitReader(file, most))
 	if err != nil {
-		return "", fmt.Errorf("read the password: %w", err)
+		return "", fmt.Errorf("read the secret: %w", err)
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	line = strings.TrimSuffix(line, "\r")

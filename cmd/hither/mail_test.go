@@ -146,7 +146,7 @@ func TestMailTestSignsIn(t *testing.T) {
 		"file":           {nil, []string{"--smtp-password-file", file("good", "correct horse\r\n")}, exitOK, ""},
 		"wrong":          {map[string]string{"HITHER_SMTP_PASSWORD": "wrong battery"}, nil, exitFailure, "535 signing in"},
 		"empty file":     {nil, []string{"--smtp-password-file", file("empty", "\nx")}, exitFailure, "--smtp-password-file: the first line of"},
-		"no file":        {nil, []string{"--smtp-password-file", filepath.Join(folder, "none")}, exitFailure, "--smtp-password-file: read the password"},
+		"no file":        {nil, []string{"--smtp-password-file", filepath.Join(folder, "none")}, exitFailure, "--smtp-password-file: read the secret"},
 		"none":           {nil, nil, exitUsage, "--smtp-user needs a password: HITHER_SMTP_PASSWORD"},
 		"both":           {map[string]string{"HITHER_SMTP_PASSWORD": "x"}, []string{"--smtp-password-file=x"}, exitUsage, "can't be used together"},
 		"on the line":    {nil, []string{"--smtp-password=correct horse"}, exitUsage, "other users of this machine can see command lines"},

@@ -35,7 +35,7 @@ func deliveryRecord(d iam.Delivery) record {
 
 type outboxListCommand struct {
 	admin
-	State deliveryState `help:"Those of a state: queued, deferred, sent, bounced, suppressed or dropped. Unless given, those that may still be sent." placeholder:"STATE"`
+	State deliveryState `help:"Those of a state: queued, deferred, sent, bounced, complained, suppressed or dropped. Unless given, those that may still be sent." placeholder:"STATE"`
 	Limit int           `default:"1000" help:"How many at most." placeholder:"N"`
 }
 
@@ -178,9 +178,9 @@ type deliveryState iam.DeliveryState
 // UnmarshalText reads one of the states.
 func (d *deliveryState) UnmarshalText(text []byte) error {
 	switch state := iam.DeliveryState(text); state {
-	case iam.Queued, iam.Deferred, iam.Sent, iam.Bounced, iam.Suppressed, iam.Dropped:
+	case iam.Queued, iam.Deferred, iam.Sent, iam.Bounced, iam.Complained, iam.Suppressed, iam.Dropped:
 		*d = deliveryState(state)
 		return nil
 	}
-	return fmt.Errorf("%q is none of queued, deferred, sent, bounced, suppressed and dropped", text)
+	return fmt.Errorf("%q is none of queued, deferred, sent, bounced, complained, suppressed and dropped", text)
 }

@@ -172,6 +172,9 @@ func (c *serveCommand) options(logger *slog.Logger) (server.Options, error) {
 	options.Limits.MaxConnections = c.MaxConnections
 	options.Rate, options.AddressRate = c.RateLimit, c.AddressRateLimit
 	err := c.proxies(&options.Proxies)
+	if err == nil {
+		options.ReportToken, err = c.reportToken()
+	}
 	if err == nil && c.TLSCert != "" {
 		options.TLS, err = server.TLS(c.TLSCert, c.TLSKey)
 	}
@@ -232,7 +235,7 @@ func newServer(db opened, options server.Options) (*server.Server, error) {
 // over are the options of a server over an open database.
 func over(db opened, options server.Options) server.Options {
 	options.Service = db.service
-	options.Auth = auth.New(db.store, db.now)
+	options.Auth = auth.New(db.store, db.now).WithReporter(options.ReportToken)
 	options.Ready = db.store.Ping
 	options.NewID, options.Now = db.newID, db.now
 	options.Metrics = server.NewMetrics(buildInfo())

@@ -145,6 +145,17 @@ func (x *exchange) renew() error {
 	return nil
 }
 
+// known finds out who asks for a route.
+func (x *exchange) known(need Need) error {
+	if need != Reporter {
+		return x.renew()
+	}
+	actor, err := x.Auth.Reporter(x.r)
+	actor.RequestID = x.trace.RequestID
+	x.actor = actor
+	return err
+}
+
 func (a *wire) exchange(w http.ResponseWriter, r *http.Request) *exchange {
 	trace := TraceOf(r.Context())
 	if trace == nil {
@@ -166,7 +177,7 @@ func (x *exchange) answer(route Route, ids []string) (answer, error) {
 		x.r = x.r.WithContext(ctx)
 	}
 	if route.Need != Public {
-		if err := x.renew(); err != nil {
+		if err := x.known(route.Need); err != nil {
 			return answer{}, err
 		}
 		x.trace.identify(x.actor)
@@ -198,8 +209,11 @@ func (x *exchange) count() error {
 // principal is who asks, whichever credential it shows: the user; of an operator's
 // token, which has none, the token.
 func (x *exchange) principal() iam.ID {
-	if x.actor.User.ID != "" {
+	switch {
+	case x.actor.User.ID != "":
 		return x.actor.User.ID
+	case x.actor.Kind == iam.ByReporter: // one token, without an id
+		return iam.ID(x.actor.Kind)
 	}
 	return x.actor.CredentialID
 }

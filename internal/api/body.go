@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"hither/internal/iam"
 )
@@ -195,6 +196,44 @@ func (f *fields) texts(name string) *[]string {
 func (f *fields) object(name string) *fields {
 	values, _ := member[map[string]any](f, name, "an object")
 	return &fields{values: values, pointer: f.at(name), problem: f.problem}
+}
+
+// objects are a list of objects, at most so many, that must be there.
+func (f *fields) objects(name string, most int) []*fields {
+	items, ok := member[[]any](f, name, "a list")
+	switch {
+	case !ok:
+		f.refuse(invalid(f.at(name), name+" is required"))
+	case len(items) > most:
+		f.refuse(invalid(f.at(name), name+" must be "+strconv.Itoa(most)+" at most; send the rest in another request"))
+	}
+	if f.err() != nil {
+		return nil
+	}
+	list := make([]*fields, len(items))
+	for i, item := range items {
+		at := f.at(name) + "/" + strconv.Itoa(i)
+		values, ok := item.(map[string]any)
+		if !ok {
+			f.refuse(badBody(at, name+" must be a list of objects"))
+			return nil
+		}
+		list[i] = &fields{values: values, pointer: at, problem: f.problem}
+	}
+	return list
+}
+
+// bounded is a text of at most so many characters, "" where it is left out.
+func (f *fields) bounded(name string, most int) string {
+	text := f.text(name)
+	if text == nil {
+		return ""
+	}
+	if utf8.RuneCountInString(*text) > most {
+		f.refuse(invalid(f.at(name), name+" must be "+strconv.Itoa(most)+" characters at most"))
+		return ""
+	}
+	return *text
 }
 
 // email is an address that must be there, in its canonical form.

@@ -227,7 +227,7 @@ func TestMalformedKeys(t *testing.T) {
 	}})
 	posts := 0
 	for _, route := range api.Routes() {
-		if route.Method != http.MethodPost {
+		if route.Method != http.MethodPost || route.Need == api.Reporter { // a report is told once by what it says
 			continue
 		}
 		posts++

@@ -120,7 +120,7 @@ func kindsOf(actor string) []string {
 	case "cloudflare_admin":
 		return []string{string(iam.ByOperator), string(iam.ByCommandLine)}
 	case "system":
-		return []string{""}
+		return []string{"", string(iam.ByReporter)}
 	}
 	return nil // "account": no account acts by itself here
 }

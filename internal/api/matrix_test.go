@@ -100,6 +100,8 @@ func allowed(t *testing.T, need api.Need, s standing) (status, code int) {
 			return 0, 0
 		}
 		return http.StatusForbidden, 9109
+	case api.Reporter: // whatever the rights
+		return http.StatusUnauthorized, 1000
 	case api.Public:
 	}
 	t.Fatalf("the need %q has no rule here", need)
@@ -236,6 +238,8 @@ func (c cell) body() string {
 		return `{"email":"fourth@example.com","roles":["` + string(c.role) + `"]}`
 	case "POST /organizations/{organization_id}/invites":
 		return `{"invited_member_email":"fourth@example.com","roles":[{"id":"` + string(c.role) + `"}]}`
+	case "POST /mail/reports":
+		return `{"reports":[]}`
 	case "POST /user/invites/{invite_id}/remind":
 		return `{"in_days":1}`
 	case "PUT /accounts/{account_id}/members/{member_id}", "PATCH /organizations/{organization_id}/invites/{invite_id}":

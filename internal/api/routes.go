@@ -27,6 +27,7 @@ const (
 	AccountEdit Need = "#organization:edit" // the area iam.AreaAccount
 	SuperAdmin  Need = "super"              // a Super Administrator of the account
 	Operator    Need = "operator"
+	Reporter    Need = "mail_report" // the token of who carries the operator's mail, which is good for nothing else
 )
 
 // Route is one operation of the wire.
@@ -81,6 +82,8 @@ func table() []Route {
 		{get, "/accounts/{account_id}/events", AuditRead, listEvents},
 		{get, "/accounts/{account_id}/roles", Member, listRoles},
 		{get, "/accounts/{account_id}/roles/{role_id}", Member, readRole},
+
+		{post, "/mail/reports", Reporter, reportMail},
 
 		// The older form of the same things.
 		{get, "/user/organizations", User, listUserOrganizations},

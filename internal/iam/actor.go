@@ -11,6 +11,7 @@ const (
 	ByOperator    ActorKind = "operator"     // an operator token
 	ByCommandLine ActorKind = "command_line" // whoever may run the binary beside its database
 	ByVisitor     ActorKind = "visitor"      // somebody at a page, nobody knows who: has no rights
+	ByReporter    ActorKind = "mail_report"  // who carries the operator's mail, by a token for telling of it: has no rights but that
 )
 
 // Means is how an actor proved who it is; audit rows carry it.
@@ -68,7 +69,7 @@ func (a Actor) Grantor() Grantor {
 		return Grantor{Kind: ByOperator, ID: a.CredentialID}
 	case ByCommandLine:
 		return Grantor{Kind: ByCommandLine}
-	case ByVisitor:
+	case ByVisitor, ByReporter:
 	}
 	return Grantor{}
 }

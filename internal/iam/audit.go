@@ -61,6 +61,8 @@ const (
 	Import         Action = "import"
 	DeliveryRetry  Action = "delivery.retry"
 	DeliveryDrop   Action = "delivery.drop"
+	DeliveryBounce Action = "delivery.bounce"   // a mail to the invited came back
+	DeliveryAbuse  Action = "delivery.complain" // its reader called it spam
 	Suppress       Action = "suppression.add"
 	Unsuppress     Action = "suppression.lift"
 	KeyringDrop    Action = "keyring.drop"   // an instance key was taken off
@@ -156,7 +158,7 @@ func (a Actor) Entry(operationID string, action Action, accountID, targetID ID) 
 		entry.ActorID, entry.ActorEmail = a.User.ID, a.User.Email
 	case ByOperator:
 		entry.ActorID = a.CredentialID
-	case ByCommandLine, ByVisitor:
+	case ByCommandLine, ByVisitor, ByReporter:
 	}
 	return entry
 }

@@ -31,6 +31,7 @@ const (
 	Deferred   DeliveryState = "deferred"   // the server or a budget said later; it is tried again
 	Sent       DeliveryState = "sent"       // the server took it
 	Bounced    DeliveryState = "bounced"    // the server refused it for good, or it was tried for too long
+	Complained DeliveryState = "complained" // it arrived, and its reader called it spam
 	Suppressed DeliveryState = "suppressed" // the recipient wants none
 	Dropped    DeliveryState = "dropped"    // what it would tell no longer holds, or the operator dropped it
 )
@@ -76,6 +77,7 @@ type DeliveryStep struct {
 	Code   int           // the server's reply, 0 where there was none
 	Words  string        // its text, bounded and cleaned
 	NextOn time.Time     // when it is tried next, zero where it is not
+	Report string        // which report told it, so that it is noted once; "" none
 }
 
 // MaxDeliverySteps is how many steps of a message are kept: twice as many as five

@@ -47,9 +47,13 @@ func (s *Service) claim(tx Tx, lease time.Duration) (claim, error) {
 // message was claimed again meanwhile, since the lease was over, or the operator
 // dropped it.
 func (s *Service) FinishDelivery(ctx context.Context, claimed Delivery, verdict Verdict) (Delivery, error) {
+	entry := Actor{}.Entry(s.newID(), DeliveryBounce, "", "")
 	return Update(ctx, s.store, func(tx Tx) (Delivery, error) {
 		after := DecideFinish(claimed, verdict, tx.Now())
-		return after, tx.UpdateDelivery(claimed, after, after.step(verdict, tx.Now()))
+		if err := tx.UpdateDelivery(claimed, after, after.step(verdict, tx.Now())); err != nil || after.State != Bounced {
+			return after, err
+		}
+		return after, tx.Record(entry.ofDelivery(claimed, after))
 	})
 }
 
@@ -132,6 +136,17 @@ func (s *Service) changeDelivery(
 		}
 		return after, tx.Record(*entry)
 	})
+}
+
+// ofDelivery is the entry of what became of a message. The account of an invitation
+// hears of the mails to whom it invited, and of no others.
+func (e AuditEntry) ofDelivery(before, after Delivery) AuditEntry {
+	if before.Kind.invites() {
+		e.AccountID = before.AccountID
+	}
+	e.TargetID = before.MembershipID
+	e.Before, e.After = deliverySnapshot(before), deliverySnapshot(after)
+	return e
 }
 
 // deliverySnapshot is a message as audit rows hold it.

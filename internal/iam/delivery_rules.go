@@ -102,6 +102,8 @@ func DecideRetry(d DueDelivery, now time.Time) (Delivery, error) {
 	after, why := d.Delivery, d.lapsed(now)
 	ended := !after.EndedOn.IsZero()
 	switch {
+	case after.State == Complained:
+		return after, invalid("", "its reader called this message spam; do not send it again")
 	case after.State == Sent:
 		return after, invalid("", "this message was sent; to mail an invitation again, resend it")
 	case why != "" && ended:
@@ -189,7 +191,7 @@ func DecideFinish(d Delivery, verdict Verdict, now time.Time) Delivery {
 	switch verdict.State {
 	case Sent, Bounced:
 		return d.end(verdict.State, words, now)
-	case Queued, Deferred, Suppressed, Dropped:
+	case Queued, Deferred, Complained, Suppressed, Dropped:
 	}
 	next := now.Add(wait(verdict, d.Attempts))
 	if next.After(d.TriedOn.Add(deliveryPatience)) {

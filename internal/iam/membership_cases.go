@@ -189,7 +189,7 @@ func mustBePerson(actor Actor) error {
 		return nil
 	case ByVisitor:
 		return refuse(SignInFirst, "sign in first")
-	case ByOperator, ByCommandLine:
+	case ByOperator, ByCommandLine, ByReporter:
 	}
 	return refuse(Forbidden, "this credential belongs to the operator, not to a user")
 }

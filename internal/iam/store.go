@@ -258,6 +258,9 @@ type Tx interface {
 	// UpdateDelivery changes one that was not claimed since before and has not
 	// ended since, and adds to its history; else ErrStale.
 	UpdateDelivery(before, after Delivery, steps ...DeliveryStep) error
+	// ReportFacts are the messages of ids, and the last ones that were mailed to
+	// recipients and invite them. Nobody else changes them until the transaction ends.
+	ReportFacts(ids, recipients []string) (ReportedMessages, error)
 	// Spend counts one more against every tally, or against none and returns the
 	// first that its limit refused.
 	Spend(tallies []Tally) (refused *Tally, err error)

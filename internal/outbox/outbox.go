@@ -216,7 +216,7 @@ func (c *counts) note(state iam.DeliveryState) {
 		c.deferred.Add(1)
 	case iam.Bounced:
 		c.bounced.Add(1)
-	case iam.Suppressed, iam.Dropped:
+	case iam.Complained, iam.Suppressed, iam.Dropped:
 	}
 }
 

@@ -45,6 +45,7 @@ type Options struct {
 	Proxies         Proxies          // whose word about who the client is counts; zero: nobody's
 	TLS             *tls.Config      // nil: plain HTTP
 	Issuers         *oidc.Issuers    // whose word on who somebody is counts; nil: nobody's
+	ReportToken     string           // what who carries the mail shows to report what became of it; "": nobody can
 	Pages           *console.Options // the pages beside the API, as far as the server doesn't know it; nil: there are none
 	Site            http.Handler     // answers instead of the API and the pages, of which it is made by NewSite; nil: these do
 	Ended           <-chan struct{}  // closed when NewSite's answers are over although the server goes on; nil: they never are

@@ -241,7 +241,7 @@ func (s *Store) Deliveries(ctx context.Context, state iam.DeliveryState, page ia
 		b.add(`d.ended_on = 0 ORDER BY d.due_on, d.id`)
 	case iam.Queued, iam.Deferred:
 		b.add(`d.ended_on = 0 AND d.state = `, b.arg(string(state)), ` ORDER BY d.due_on, d.id`)
-	case iam.Sent, iam.Bounced, iam.Suppressed, iam.Dropped:
+	case iam.Sent, iam.Bounced, iam.Complained, iam.Suppressed, iam.Dropped:
 		b.add(`d.ended_on > 0 AND d.state = `, b.arg(string(state)), ` ORDER BY d.ended_on DESC, d.id`)
 	}
 	b.add(` LIMIT `, b.arg(page.Size), ` OFFSET `, b.arg(page.Offset()))

@@ -14,10 +14,10 @@ import (
 func stepStatements(id string, step iam.DeliveryStep) []statement {
 	return []statement{
 		{
-			`INSERT INTO delivery_steps (delivery_id, n, happened_on, source, state, code, words, next_on)
-				SELECT d.id, COALESCE((SELECT max(h.n) FROM delivery_steps h WHERE h.delivery_id = d.id), 0) + 1, $1, $2, $3, $4, $5, $6
-				FROM deliveries d WHERE d.id = $7`,
-			[]any{toMicros(step.On), string(step.Source), string(step.State), step.Code, step.Words, toMicros(step.NextOn), id},
+			`INSERT INTO delivery_steps (delivery_id, n, happened_on, source, state, code, words, next_on, report)
+				SELECT d.id, COALESCE((SELECT max(h.n) FROM delivery_steps h WHERE h.delivery_id = d.id), 0) + 1, $1, $2, $3, $4, $5, $6, $7
+				FROM deliveries d WHERE d.id = $8`,
+			[]any{toMicros(step.On), string(step.Source), string(step.State), step.Code, step.Words, toMicros(step.NextOn), step.Report, id},
 		},
 		{
 			`DELETE FROM delivery_steps WHERE delivery_id = $1
@@ -77,16 +77,15 @@ func (s *Store) InvitationDeliveries(
 // steps reads the history of messages, of all of them in one go.
 func (v *view) steps(of []iam.DeliveryRecord) error {
 	var b builder
-	b.add(`SELECT h.delivery_id, h.happened_on, h.source, h.state, h.code, h.words, h.next_on FROM delivery_steps h
+	b.add(`SELECT h.delivery_id, h.happened_on, h.source, h.state, h.code, h.words, h.next_on, h.report FROM delivery_steps h
 		WHERE h.delivery_id IN (`)
 	at := make(map[string]int, len(of))
+	ids := make([]string, len(of))
 	for i := range of {
-		if i > 0 {
-			b.add(`, `)
-		}
-		b.add(b.arg(of[i].ID))
+		ids[i] = of[i].ID
 		at[of[i].ID] = i
 	}
+	b.list(ids)
 	b.add(`) ORDER BY h.delivery_id, h.n`)
 	return v.query(b.String(), b.args, func(r row) error {
 		var (
@@ -94,7 +93,7 @@ func (v *view) steps(of []iam.DeliveryRecord) error {
 			step iam.DeliveryStep
 		)
 		err := r.Scan((*text)(&id), (*stamp)(&step.On), (*text)(&step.Source), (*text)(&step.State), (*count)(&step.Code),
-			(*text)(&step.Words), (*stamp)(&step.NextOn))
+			(*text)(&step.Words), (*stamp)(&step.NextOn), (*text)(&step.Report))
 		if err != nil {
 			return fmt.Errorf("scan a step: %w", err)
 		}

@@ -52,7 +52,7 @@ func (g *grantorRow) facts(grantor iam.Grantor, now time.Time) iam.GrantorFacts 
 		facts.Active = g.tokenID != "" && !g.disabled && (g.expiresOn.IsZero() || now.Before(g.expiresOn))
 	case iam.ByCommandLine:
 		facts.Active = true
-	case iam.ByVisitor:
+	case iam.ByVisitor, iam.ByReporter:
 	}
 	return facts
 }

@@ -144,6 +144,16 @@ func (b *builder) lazy(value any) func() string {
 	}
 }
 
+// list writes values with commas between them.
+func (b *builder) list(values []string) {
+	for i, value := range values {
+		if i > 0 {
+			b.add(`, `)
+		}
+		b.add(b.arg(value))
+	}
+}
+
 // add writes pieces one after the other.
 func (b *builder) add(pieces ...string) {
 	for _, piece := range pieces {

@@ -398,6 +398,7 @@ func TestOperations(t *testing.T) {
 		"POST /client/v4/accounts",
 		"POST /client/v4/accounts/{account_id}/members",
 		"POST /client/v4/accounts/{account_id}/members/{member_id}/resend",
+		"POST /client/v4/mail/reports",
 		"POST /client/v4/organizations/{organization_id}/invites",
 		"POST /client/v4/organizations/{organization_id}/invites/{invite_id}/confirm",
 		"POST /client/v4/organizations/{organization_id}/invites/{invite_id}/link",

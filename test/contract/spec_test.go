@@ -91,7 +91,8 @@ func TestPostsTakeIdempotencyKeys(t *testing.T) {
 			_, says := operation.Responses.Value("200").Value.Headers["Idempotency-Replayed"]
 			takes := operation.Parameters.GetByInAndName("header", "Idempotency-Key") != nil
 			refuses := slices.Contains(codes(operation.Extensions), 1213)
-			if want := method == "POST"; takes != want || refuses != want || says != want {
+			// A report is told once by what it says, however often it comes.
+			if want := method == "POST" && operation.OperationID != "reportMail"; takes != want || refuses != want || says != want {
 				t.Errorf("%s %s: takes a key %v, refuses another request under it %v, tells a replay %v; want %v", method, path, takes, refuses, says, want)
 			}
 		}

@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -106,5 +108,149 @@ func TestAMailboxsBudgetIsNotTold(t *testing.T) {
 	got := awaitMail(t, other, "Other", id, "queued")
 	if got[0].NextTryOn != nil || got[0].Words != "" || len(got[0].History) != 0 {
 		t.Errorf("a mail whose mailbox got enough: got %+v, want it to wait, and no more said", got[0])
+	}
+}
+
+const reportToken = "report-report-report-report-report"
+
+// reported makes a request as who carries the mail, and returns what each report
+// came to.
+func reported(t *testing.T, s *harness.Server, reports ...object) string {
+	t.Helper()
+	answer := s.Client().Bearer(reportToken).OK(t, http.MethodPost, "/mail/reports", object{"reports": reports})
+	var result struct{ Reports []struct{ Outcome string } }
+	if err := json.Unmarshal(answer.Result, &result); err != nil {
+		t.Fatal(err)
+	}
+	outcomes := make([]string, len(result.Reports))
+	for i, report := range result.Reports {
+		outcomes[i] = report.Outcome
+	}
+	return strings.Join(outcomes, " ")
+}
+
+// withReports are the flags of a server that takes reports about mail.
+func withReports(t *testing.T, m *harness.MailServer, flags ...string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(reportToken+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return mailing(m, append(flags, "--mail-report-token-file="+file)...)
+}
+
+// TestWhatComesBackIsReported: a mail is taken by the mail server, under a Message-ID
+// by which it is reported later: put off, come back, called spam. The account sees it,
+// and is told by an event.
+func TestWhatComesBackIsReported(t *testing.T) {
+	t.Parallel()
+	m := harness.Mailbox(t)
+	seed := newSeed().Account("Account", theSuper).Account("Other", "other@example.org")
+	s := harness.Serve(t, seed, withReports(t, m, "--resend-pause=0s")...)
+	owner, other := s.Client().As(theSuper), s.Client().As("other@example.org")
+	id := invite(t, owner, "Account", "guest@example.org")
+	link := m.Await(t, 1)[0].Link(base, "/i/")
+	theirs := invite(t, other, "Other", "guest@example.org")
+	mails := m.Await(t, 2)
+	awaitMail(t, owner, "Account", id, "sent")
+	awaitMail(t, other, "Other", theirs, "sent")
+	messageID, theirID := mails[0].Header.Get("Message-Id"), mails[1].Header.Get("Message-Id")
+	if !strings.Contains(messageID, id) {
+		messageID, theirID = theirID, messageID
+		link = mails[1].Link(base, "/i/")
+	}
+
+	soft := object{"kind": "soft_bounce", "message_id": messageID, "code": 452, "words": "mailbox full", "id": "1"}
+	hard := object{"kind": "bounce", "message_id": messageID, "recipient": "Guest@Example.org", "code": 550, "words": "bad link " + link}
+	unknown := object{"kind": "bounce", "message_id": "<none@example.com>"}
+	wrong := object{"kind": "bounce", "message_id": messageID, "recipient": "somebody@example.org"}
+	if got := reported(t, s, soft, unknown, wrong, soft); got != "applied unknown mismatch known" {
+		t.Errorf("outcomes: got %s", got)
+	}
+	if got := awaitMail(t, owner, "Account", id, "sent")[0].History; len(got) != 2 || got[1].Source != "report" || got[1].State != "deferred" ||
+		got[1].Words != "mailbox full" {
+		t.Errorf("history once it was put off: got %+v", got)
+	}
+	if got := reported(t, s, hard); got != "applied" {
+		t.Errorf("a bounce: got %s", got)
+	}
+	back := awaitMail(t, owner, "Account", id, "bounced")[0]
+	if len(back.History) != 3 || back.History[2].Code != 550 || !strings.HasPrefix(back.Words, "bad link ") || strings.Contains(back.Words, link[len(link)-25:]) {
+		t.Errorf("a mail that came back: got %+v, want it so, with words and without its link", back)
+	}
+	if got := reported(t, s, hard, soft); got != "known known" {
+		t.Errorf("the same once more: got %s", got)
+	}
+	if again := awaitMail(t, owner, "Account", id, "bounced")[0]; len(again.History) != 3 {
+		t.Errorf("after a replay: got %+v, want nothing more", again)
+	}
+	if got := awaitMail(t, other, "Other", theirs, "sent"); len(got[0].History) != 1 {
+		t.Errorf("another account's mail to the same mailbox: got %+v, want it as it was", got)
+	}
+	events := func(as harness.Client, account string) string {
+		return string(as.OK(t, http.MethodGet, "/accounts/"+harness.ID(account)+"/events", nil).Result)
+	}
+	if got := events(owner, "Account"); strings.Count(got, `"delivery.bounce"`) != 1 {
+		t.Errorf("events: got %s, want one of what came back", got)
+	}
+	if got := events(other, "Other"); strings.Contains(got, `"delivery.`) {
+		t.Errorf("events of another account: got %s, want none of it", got)
+	}
+
+	// A complaint, of who carries the mail under ids of its own: by the mailbox, the last
+	// one to it.
+	if got := reported(t, s, object{"kind": "complaint", "recipient": "guest@example.org"}); got != "applied" {
+		t.Errorf("a complaint: got %s", got)
+	}
+	awaitMail(t, other, "Other", theirs, "complained")
+	awaitMail(t, owner, "Account", id, "bounced")
+	resend := func(as harness.Client, account, id string) {
+		as.OK(t, http.MethodPost, "/organizations/"+harness.ID(account)+"/invites/"+id+"/resend", nil)
+	}
+	resend(other, "Other", theirs)
+	awaitMail(t, other, "Other", theirs, "suppressed")
+	resend(owner, "Account", id)
+	awaitMail(t, owner, "Account", id, "sent")
+}
+
+// TestOnlyWhoCarriesTheMailReportsIt: a report is nothing for anybody else, and no
+// more than it is for who may.
+func TestOnlyWhoCarriesTheMailReportsIt(t *testing.T) {
+	t.Parallel()
+	m := harness.Mailbox(t)
+	s := harness.Serve(t, newSeed().Account("Account", theSuper), withReports(t, m)...)
+	owner, carrier := s.Client().As(theSuper), s.Client().Bearer(reportToken)
+	id := invite(t, owner, "Account", "guest@example.org")
+	messageID := m.Await(t, 1)[0].Header.Get("Message-Id")
+	awaitMail(t, owner, "Account", id, "sent")
+	report := object{"reports": []object{{"kind": "bounce", "message_id": messageID}}}
+	const path = "/mail/reports"
+	s.Client().Refused(t, http.MethodPost, path, report, http.StatusBadRequest, 9106)
+	owner.Refused(t, http.MethodPost, path, report, http.StatusUnauthorized, 1000)
+	s.Client().Bearer(reportToken[1:]+"x").Refused(t, http.MethodPost, path, report, http.StatusUnauthorized, 1000)
+	for _, read := range []string{"/user", "/accounts", deliveriesPath("Account", id)} {
+		carrier.Refused(t, http.MethodGet, read, nil, http.StatusUnauthorized, 1000)
+	}
+
+	many := make([]object, 201)
+	for i := range many {
+		many[i] = object{"kind": "bounce", "message_id": messageID}
+	}
+	for name, body := range map[string]any{
+		"too many":         object{"reports": many},
+		"no kind":          object{"reports": []object{{"message_id": messageID}}},
+		"an unknown kind":  object{"reports": []object{{"kind": "rumour", "message_id": messageID}}},
+		"of nothing":       object{"reports": []object{{"kind": "bounce"}}},
+		"no address":       object{"reports": []object{{"kind": "bounce", "recipient": "nobody"}}},
+		"words by the ton": object{"reports": []object{{"kind": "bounce", "message_id": messageID, "words": strings.Repeat("x", 5000)}}},
+		"no list":          object{},
+	} {
+		t.Log(name)
+		carrier.Exempt("malformed on purpose").Refused(t, http.MethodPost, path, body, http.StatusBadRequest, 1001)
+	}
+	giant := object{"reports": []object{{"kind": "bounce", "message_id": messageID, "words": strings.Repeat("x", 2<<20)}}}
+	carrier.Exempt("larger than it may be").Refused(t, http.MethodPost, path, giant, http.StatusRequestEntityTooLarge, 1002)
+	if got := awaitMail(t, owner, "Account", id, "sent"); len(got[0].History) != 1 {
+		t.Errorf("after what was refused: got %+v, want nothing noted", got)
 	}
 }

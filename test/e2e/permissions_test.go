@@ -67,11 +67,15 @@ var (
 		anonymous: 9106, stranger: 1000, outsider: 1000, guest: 1000, minimal: 1000, reader: 1000, admin: 1000, managing: 1000, super: 1000,
 		operatorUser: 1000, operatorBot: 0,
 	}
+	// nobody: it takes a token that is nobody's, whatever the rights.
+	nobody = anyToken.but(verdicts{operatorBot: 1000})
 )
 
 // allowed is who may do what. An operation of the document that is not here
 // fails the test: nothing is allowed until somebody wrote down to whom.
 var allowed = map[string]verdicts{
+	"POST /mail/reports": nobody,
+
 	"GET /user":               anyUser,
 	"PATCH /user":             anyUser,
 	"GET /user/tokens/verify": anyToken,
@@ -159,6 +163,8 @@ func sampleBody(operation, fresh string) any {
 		return object{"email": fresh + "@fresh.test", "roles": roles}
 	case "POST /organizations/{organization_id}/invites":
 		return object{"invited_member_email": fresh + "@fresh.test", "roles": roles}
+	case "POST /mail/reports":
+		return object{"reports": []object{}}
 	case "POST /user/invites/{invite_id}/remind":
 		return object{"in_days": 1}
 	case "PUT /accounts/{account_id}/members/{member_id}", "PATCH /organizations/{organization_id}/invites/{invite_id}":

@@ -62,7 +62,7 @@ var deliveryHistoryTests = map[string]func(f *fixture){
 		m, other := f.invite(a, "u@example.com"), f.invite(b, "u@example.com")
 		var want []string
 		for i := range 7 {
-			d := f.queue(f.message(m, func(d *iam.Delivery) { d.ID, d.Generation = fmt.Sprintf("%s-invitation-%d", m.ID, i+1), i + 1 }))
+			d := f.queue(f.message(m, func(d *iam.Delivery) { d.ID, d.Generation = fmt.Sprintf("%s-invitation-%d", m.ID, i+1), i+1 }))
 			want = append(want, d.ID)
 			f.clock.advance(time.Second)
 		}
@@ -125,5 +125,40 @@ var deliveryHistoryTests = map[string]func(f *fixture){
 		})
 		again := f.queue(f.message(f.invite(a, "w@example.com"), func(d *iam.Delivery) { d.ID = "hers" }))
 		equal(f, "one of the same id", f.remembered("hers"), iam.DeliveryRecord{Delivery: again})
+	},
+
+	// Reports find a mail by its id, or the last one to a mailbox, and what is noted of
+	// it already.
+	"ReportedMessagesAreFound": func(f *fixture) {
+		a, b := f.account("A"), f.account("B")
+		tried := func(id string, a iam.Account, email string, edits ...func(*iam.Delivery)) iam.Delivery {
+			f.clock.advance(time.Second)
+			edits = append(edits, func(d *iam.Delivery) { d.ID = id })
+			d := f.queue(f.message(f.invite(a, email), edits...))
+			after := d
+			after.Attempts, after.State, after.EndedOn = 1, iam.Sent, f.clock.Now()
+			wantErr(f, "deliver", f.deliver(d, after, f.step(iam.Sent, "")), nil)
+			return after
+		}
+		first, last := tried("first", a, "u@example.com"), tried("last", b, "u@example.com")
+		other := tried("other", a, "v@example.com")
+		tried("notice", a, "w@example.com", func(d *iam.Delivery) { d.Kind = iam.NoticeMessage })
+		f.queue(f.message(f.invite(a, "x@example.com"), func(d *iam.Delivery) { d.ID = "untried" }))
+		report := f.step(iam.Deferred, "later")
+		report.Source, report.Report = iam.ByReport, "r1"
+		wantErr(f, "report", f.deliver(first, first, report), nil)
+
+		facts := func(ids, recipients []string) (got iam.ReportedMessages) {
+			f.must(func(tx iam.Tx) (err error) { got, err = tx.ReportFacts(ids, recipients); return err })
+			return got
+		}
+		equal(f, "of nothing", facts(nil, nil), nil)
+		equal(f, "by id", facts([]string{"first", "none", "other"}, nil), iam.ReportedMessages{
+			{Delivery: first, Known: []string{"r1"}}, {Delivery: other},
+		})
+		equal(f, "by recipient", facts(nil, []string{"none@example.com", "u@example.com", "w@example.com", "x@example.com"}),
+			iam.ReportedMessages{{Delivery: last}})
+		equal(f, "by both", facts([]string{"last"}, []string{"u@example.com", "v@example.com"}),
+			iam.ReportedMessages{{Delivery: last}, {Delivery: other}})
 	},
 }

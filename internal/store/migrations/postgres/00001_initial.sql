@@ -262,6 +262,8 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (due_on) WHERE ended_on = 0;
 CREATE INDEX deliveries_urgent ON deliveries (due_on) WHERE ended_on = 0 AND kind IN ('sign_in', 'address');
 CREATE INDEX deliveries_ended ON deliveries (ended_on) WHERE ended_on > 0;
+-- The last mail to a mailbox, for reports that name no other thing of it.
+CREATE INDEX deliveries_recipient ON deliveries (recipient, created_on) WHERE attempts > 0 AND kind IN ('invitation', 'reminder');
 CREATE INDEX deliveries_digest ON deliveries (account_id) WHERE ended_on = 0 AND kind = 'expired';
 
 -- What became of a message at each attempt, and what was heard of it later: the
@@ -275,6 +277,7 @@ CREATE TABLE delivery_steps (
     code        BIGINT NOT NULL, -- the server's reply, 0: there was none
     words       TEXT COLLATE "C" NOT NULL, -- bounded and cleaned
     next_on     BIGINT NOT NULL, -- when it is tried next, 0: it is not
+    report      TEXT COLLATE "C" NOT NULL, -- a digest of which report told it, '': none
     PRIMARY KEY (delivery_id, n)
 );
 
