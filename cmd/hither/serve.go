@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hither/internal/auth"
+	"hither/internal/bulk"
 	"hither/internal/dataset"
 	"hither/internal/iam"
 	"hither/internal/seal"
@@ -196,7 +197,7 @@ func (c *serveCommand) useCases(service *iam.Service, keys func() seal.Keyring) 
 	return service.WithMailing(mailing).WithSignIn(signIn(keys))
 }
 
-// startWorkers does what the clock has to do beside the server, until stop is
+// startWorkers does what the clock has to do, and works bulks off, until stop is
 // called, which returns when nothing of it is under way. trimmer is nil where
 // everything is kept.
 func startWorkers(ctx context.Context, db opened, trimmer *sweep.Trimmer, logger *slog.Logger) (stop func()) {
@@ -204,6 +205,10 @@ func startWorkers(ctx context.Context, db opened, trimmer *sweep.Trimmer, logger
 	var workers sync.WaitGroup
 	worker := sweep.Worker{Sweep: db.service.Sweep, Now: db.now, Logger: logger}
 	workers.Go(func() { worker.Run(ctx) })
+	bulks := bulk.Worker{
+		Name: db.newID(), Running: db.service.RunningBulks, Work: db.service.WorkBulk, Started: db.service.BulkStarted(), Logger: logger,
+	}
+	workers.Go(func() { bulks.Run(ctx) })
 	if trimmer != nil {
 		workers.Go(func() { trimmer.Run(ctx) })
 	}

@@ -52,9 +52,18 @@ type Options struct {
 // New returns the handler of all routes. Whatever it is asked, it answers with
 // the envelope, and it never redirects.
 func New(o Options) http.Handler {
-	a := &wire{Options: o, mux: http.NewServeMux(), waiters: newWaiters()}
+	a := &wire{
+		Options: o, mux: http.NewServeMux(), bulks: http.NewServeMux(), waiters: newWaiters(), uploads: make(chan struct{}, maxUploads),
+	}
 	for pattern, e := range a.endpoints() {
-		a.mux.Handle(pattern, e)
+		// Of two patterns that meet one must be the narrower for net/http, and
+		// …/invites/bulk/{bulk_id} is neither that nor the wider of
+		// …/invites/{invite_id}/resend.
+		if strings.Contains(pattern, bulkPath) {
+			a.bulks.Handle(pattern, e)
+		} else {
+			a.mux.Handle(pattern, e)
+		}
 	}
 	a.mux.Handle("/", &endpoint{wire: a})
 	return a
@@ -65,8 +74,10 @@ type wire struct {
 	Options
 
 	mux     *http.ServeMux
+	bulks   *http.ServeMux // what is below bulkPath, asked first
 	buffers sync.Pool
 	waiters *waiters
+	uploads chan struct{} // full while as many bulks are read as may be at once
 
 	roleForms roleForms
 }
@@ -76,6 +87,10 @@ func (a *wire) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// without an envelope.
 	if p := r.URL.EscapedPath(); r.RequestURI == "*" || !clean(p) {
 		(&endpoint{wire: a}).ServeHTTP(w, r)
+		return
+	}
+	if _, pattern := a.bulks.Handler(r); pattern != "" {
+		a.bulks.ServeHTTP(w, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)

@@ -90,8 +90,11 @@ func FuzzBody(f *testing.F) {
 		}
 		r := httptest.NewRequestWithContext(t.Context(), route.Method, target, strings.NewReader(body))
 		r.Header = who.headers()
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", kindOf(body))
 		got := ask(t, r)
+		if kindOf(body) != "application/json" {
+			return // see FuzzBulk
+		}
 		// What encoding/json doesn't take is not taken, but for no body at all where
 		// everything in it may be left out.
 		optional := body == "" && slices.ContainsFunc([]string{"/resend", "/renew", "/confirm", "/link", "/rotate"}, func(end string) bool {

@@ -25,6 +25,17 @@ const (
 // them anew at each attempt. All else is compared, what nobody reads too, so
 // that a field that we learn to read meanwhile makes no other request of it.
 func (x *exchange) once(body *fields) (iam.IdempotencyKey, error) {
+	return x.onceOf(func() ([32]byte, error) {
+		canonical, err := json.Marshal(body.values)
+		if err != nil {
+			return [32]byte{}, fmt.Errorf("encode the request anew: %w", err)
+		}
+		return sha256.Sum256(canonical), nil
+	})
+}
+
+// onceOf is once for a request that is told from others by a sum of its own.
+func (x *exchange) onceOf(sum func() ([32]byte, error)) (iam.IdempotencyKey, error) {
 	values := x.r.Header.Values(idempotencyHeader)
 	if len(values) == 0 {
 		return iam.IdempotencyKey{}, nil
@@ -33,14 +44,12 @@ func (x *exchange) once(body *fields) (iam.IdempotencyKey, error) {
 		return iam.IdempotencyKey{}, invalid("", "the header "+idempotencyHeader+" must be there once, with 1 to "+
 			strconv.Itoa(iam.MaxIdempotencyKey)+" printable ASCII characters, such as a fresh UUID; or leave it out")
 	}
-	canonical, err := json.Marshal(body.values)
+	request, err := sum()
 	if err != nil {
-		return iam.IdempotencyKey{}, fmt.Errorf("encode the request anew: %w", err)
+		return iam.IdempotencyKey{}, err
 	}
 	x.repeatable = true
-	return iam.IdempotencyKey{
-		Value: values[0], Operation: x.r.Method + " " + x.r.URL.Path, Request: sha256.Sum256(canonical),
-	}, nil
+	return iam.IdempotencyKey{Value: values[0], Operation: x.r.Method + " " + x.r.URL.Path, Request: request}, nil
 }
 
 // onceUnread is once for a request of whose body, where there is one, nothing is

@@ -96,7 +96,7 @@ func logType(action iam.Action) string {
 // their own.
 func products() map[string][]string {
 	return map[string][]string{
-		"members":  {"invite", "member", "delivery", "suppression"},
+		"members":  {"invite", "bulk", "member", "delivery", "suppression"},
 		"accounts": {"account"},
 		"roles":    {"role"},
 		"users":    {"user", "key", "token", "session", "sign_in", "address", "factor", "recovery_code", "identity"},

@@ -76,6 +76,7 @@ func TestForeignIsLikeMissing(t *testing.T) {
 				target := strings.NewReplacer(
 					"{account_id}", string(account), "{organization_id}", string(account), "{role_id}", string(role),
 					"{member_id}", string(member), "{invite_id}", string(member), "{membership_id}", string(member),
+					"{bulk_id}", string(member),
 				).Replace(path)
 				got := w.do(t, ownerB, route.Method, target, body)
 				got.body = strings.NewReplacer(string(account), "ACCOUNT", string(member), "ROW", string(role), "ROLE").Replace(got.body)

@@ -24,6 +24,9 @@ const (
 	InviteAskLink  Action = "invite.ask_link"     // the holder of a dead link wants another one
 	InviteShowLink Action = "invite.show_link"    // the account was shown the link
 	InviteMailLink Action = "invite.mail_link"    // the holder of a shown link had the mailed one sent
+	BulkCreate     Action = "bulk.create"         // a list of people to invite was taken on
+	BulkCancel     Action = "bulk.cancel"
+	BulkFinish     Action = "bulk.finish" // its last row has its outcome
 	MemberAdd      Action = "member.add"
 	MemberEdit     Action = "member.edit"
 	MemberRemove   Action = "member.remove"

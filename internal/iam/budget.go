@@ -102,12 +102,17 @@ func (m Mailing) spend(tx Tx, actor Actor, decision InviteDecision) error {
 	if err != nil || refused == nil {
 		return err
 	}
+	return spent(*refused, tx.Now())
+}
+
+// spent refuses an invitation that a budget has no room for.
+func spent(refused Tally, now time.Time) error {
 	whose := "the account's"
 	if refused.Name == inviterTally {
 		whose = "your"
 	}
 	return &Error{
-		Kind: BudgetSpent, RetryAfter: refused.EndsOn.Sub(tx.Now()),
+		Kind: BudgetSpent, RetryAfter: refused.EndsOn.Sub(now),
 		Message: whose + " budget of invitations for today is spent; go on tomorrow, or have the operator raise it",
 	}
 }

@@ -41,12 +41,13 @@ type Service struct {
 	mailing Mailing
 	signIn  SignIn
 	placing chan struct{} // full while somebody gives positions to events
+	started chan struct{} // holds one where a bulk was taken on
 }
 
 // NewService returns the use cases over store. newID draws fresh ids; now is
 // asked by reads only: what is written carries the transaction's own time.
 func NewService(store Store, newID func() string, now func() time.Time) *Service {
-	return &Service{store: store, newID: newID, now: now, placing: make(chan struct{}, 1)}
+	return &Service{store: store, newID: newID, now: now, placing: make(chan struct{}, 1), started: make(chan struct{}, 1)}
 }
 
 // Moment says that the reads of a request follow each other closely: see

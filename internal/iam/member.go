@@ -121,6 +121,7 @@ type InviteDecision struct {
 	NewUser *User       // to be added first, for a direct add of an address without a user
 	Changed bool        // false: everything stands already
 	Action  Action
+	BulkID  ID     // that it is of; "" none
 	Message string // for the client; "" says nothing
 }
 

@@ -123,6 +123,7 @@ func (s *Service) applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision
 	if decision.Row.Note != "" && decision.Before == nil {
 		entry.After = editSnapshot(decision.Row, Link{Locale: decision.Locale}, decision.Row.Note, decision.Row.InvitedBy)
 	}
+	entry.After = inBulk(entry.After, decision.BulkID)
 	active := facts.User == nil || !facts.User.Suspended
 	if err := appoint(tx, facts.Account, decision.Row, active, entry); err != nil {
 		return err

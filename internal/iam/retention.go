@@ -13,9 +13,10 @@ import (
 // repeated.
 const MinRetention = 24 * time.Hour
 
-// Retention is how long audit rows and ended memberships are kept; 0 is for ever.
+// Retention is how long audit rows, ended memberships and ended bulks are kept; 0 is
+// for ever.
 type Retention struct {
-	Audit, Ended time.Duration
+	Audit, Ended, Bulk time.Duration
 }
 
 // trimBound is how many rows one transaction drops at most.
@@ -28,6 +29,7 @@ const trimAccounts = 50
 // nodes may have taken some of what this one chose.
 type Trimmed struct {
 	Audit, Ended int
+	Bulk         int // rows of bulks
 	More         bool
 }
 
@@ -49,6 +51,15 @@ func (s *Service) Trim(ctx context.Context, keep Retention) (Trimmed, error) {
 			errs = append(errs, fmt.Errorf("what ended: %w", err))
 		}
 		trimmed.Ended = n
+		trimmed.More = trimmed.More || n > 0
+	}
+	if keep.Bulk > 0 {
+		before := s.now().Add(-keep.Bulk)
+		n, err := s.trimBulks(ctx, before)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("bulks: %w", err))
+		}
+		trimmed.Bulk = n
 		trimmed.More = trimmed.More || n > 0
 	}
 	return trimmed, errors.Join(errs...)
@@ -98,4 +109,16 @@ func (s *Service) trimEnded(ctx context.Context, by time.Time) (int, error) {
 		total += n
 	}
 	return total, nil
+}
+
+// trimBulks drops rows of bulks that ended long ago. Where there are none nothing is
+// written.
+func (s *Service) trimBulks(ctx context.Context, before time.Time) (int, error) {
+	switch first, err := s.store.FirstEndedBulk(ctx); {
+	case errors.Is(err, ErrNoRow), err == nil && !first.Before(before):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	return Update(ctx, s.store, func(tx Tx) (int, error) { return tx.DropBulks(before, trimBound) })
 }

@@ -110,6 +110,20 @@ type Store interface {
 	Events(ctx context.Context, query EventQuery) ([]AuditEntry, error)
 	EventPosition(ctx context.Context, accountID ID, operationID string) (int64, error)
 	LastEvent(ctx context.Context, accountID ID) (EventPlace, error)
+	// Bulks lists an account's bulks, newest first, Bulk reads one of them, BulkRows
+	// lists rows of one in the order of the file.
+	Bulks(ctx context.Context, accountID ID, page PageRequest) (Page[Bulk], error)
+	Bulk(ctx context.Context, accountID, id ID) (Bulk, error)
+	BulkRows(ctx context.Context, id ID, query BulkQuery) ([]BulkRow, error)
+	// RunningBulks lists bulks that run and that no other worker has to itself, the
+	// longest untouched first.
+	RunningBulks(ctx context.Context, worker string, now time.Time, limit int) ([]ID, error)
+	// FirstEndedBulk is when the bulk ended that did so first; ErrNoRow where none has.
+	FirstEndedBulk(ctx context.Context) (time.Time, error)
+	// Standing reads the live rows of addresses in an account, by address, and how many
+	// seats are taken. Tallied is how much of each tally is spent.
+	Standing(ctx context.Context, accountID ID, emails []string, now time.Time) (map[string]Member, int, error)
+	Tallied(ctx context.Context, tallies []Tally) ([]int, error)
 	// Audit lists an account's audit rows after a position, oldest first; those
 	// of no account where accountID is "".
 	Audit(ctx context.Context, accountID ID, after int64, limit int) ([]AuditEntry, error)
@@ -286,6 +300,24 @@ type Tx interface {
 	// has yet to tell: those among the limit oldest ones of all accounts. It tells how
 	// many.
 	DropEnded(accountID ID, by time.Time, limit int) (int, error)
+
+	// RunningBulks counts an account's bulks that run; Bulk reads one, whose account
+	// must be locked.
+	RunningBulks(accountID ID) (int, error)
+	Bulk(accountID, id ID) (Bulk, error)
+	// BulkFacts reads a bulk with the next rows that wait, limit of them at most;
+	// ErrNoRow where there is no such bulk.
+	BulkFacts(id ID, limit int) (BulkFacts, error)
+	// InsertBulk adds a bulk with its rows. UpdateBulk keeps its state, counts and
+	// lease, and the outcomes of rows, BulkBatch at most. EndBulkRows gives all that
+	// wait the outcome of last, and tells how many these were. The latter two have no
+	// audit row.
+	InsertBulk(bulk Bulk, rows []BulkRow, entry AuditEntry) error
+	UpdateBulk(bulk Bulk, rows []BulkRow) error
+	EndBulkRows(id ID, last BulkRow) (int, error)
+	// DropBulks drops bulks that ended before a moment, with their rows: limit rows at
+	// most, and a bulk when its last row goes. It tells how many rows and bulks it was.
+	DropBulks(before time.Time, limit int) (int, error)
 
 	// Outcome reads what was kept under the record of an idempotency key;
 	// ErrNoRow from IdempotencyLife after that on, as if it had never been.

@@ -143,6 +143,14 @@ func (t *tx) forget(e iam.Erasure) error {
 	for _, mailbox := range e.Mailboxes {
 		statements = append(statements, statement{`DELETE FROM suppressions WHERE recipient = $1`, []any{mailbox}})
 	}
+	statements = append(statements,
+		statement{`UPDATE bulks SET remote_addr = '' /* of one person */ WHERE user_id = $1`, []any{id}},
+		statement{`UPDATE bulk_rows SET note = '' /* of one person */ WHERE note <> '' AND bulk_id IN
+			(SELECT b.id FROM bulks b WHERE b.user_id = $1)`, []any{id}},
+		// Rows that waited do so no more.
+		statement{`UPDATE bulks SET waiting = (SELECT count(*) FROM bulk_rows r WHERE r.bulk_id = bulks.id AND r.outcome = 'waiting'),
+			refused = (SELECT count(*) FROM bulk_rows r WHERE r.bulk_id = bulks.id AND r.outcome = 'refused') /* of one person */
+			WHERE ended_on = 0`, nil})
 	for _, s := range statements {
 		if _, err := t.exec(s.text, s.args...); err != nil {
 			return fmt.Errorf("forget a person: %w", err)
@@ -150,6 +158,10 @@ func (t *tx) forget(e iam.Erasure) error {
 	}
 	return nil
 }
+
+// erasedRow is what is said of a row of a bulk whose address was erased before its
+// turn.
+const erasedRow = "the person with this address was erased meanwhile"
 
 // unsent are the assignments that leave nothing of a message, and end it by $2.
 const unsent = `, words = '', detail = '' /* of one person */, state = CASE WHEN ended_on = 0 THEN 'dropped' ELSE state END,
@@ -178,6 +190,15 @@ func (t *tx) forgetAddress(e iam.Erasure, had iam.HadAddress) ([]statement, erro
 		{
 			`UPDATE deliveries SET recipient = $1` + unsent + ` WHERE recipient = $3 AND user_id = '' AND created_on <= $4`,
 			[]any{e.Instead, toMicros(t.now), had.Address, until},
+		},
+		{
+			`UPDATE bulk_rows SET email = $1, locale = '', note = '' /* of one person */,
+				reason = CASE WHEN outcome = 'waiting' THEN 'invalid' ELSE reason END,
+				field = CASE WHEN outcome = 'waiting' THEN '/email' ELSE field END,
+				message = CASE WHEN outcome = 'waiting' THEN $2 ELSE message END,
+				outcome = CASE WHEN outcome = 'waiting' THEN 'refused' ELSE outcome END
+			WHERE email = $3 AND bulk_id IN (SELECT b.id FROM bulks b WHERE b.created_on <= $4)`,
+			[]any{e.Instead, erasedRow, had.Address, until},
 		},
 		{
 			`DELETE FROM challenges /* of one person */ WHERE email = $1 AND user_id IS NULL AND created_on <= $2`,

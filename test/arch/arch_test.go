@@ -30,11 +30,12 @@ var rooms = map[string][]string{
 	"":    {}, // what lies at the root may be imported by nobody and imports nothing of ours
 	"api": {}, // the embedded description of the API
 	"cmd/hither": {
-		"api", "internal/auth", "internal/clock", "internal/console", "internal/dataset", "internal/iam", "internal/id", "internal/mail",
+		"api", "internal/auth", "internal/bulk", "internal/clock", "internal/console", "internal/dataset", "internal/iam", "internal/id", "internal/mail",
 		"internal/oidc", "internal/outbox", "internal/rate", "internal/seal", "internal/server", "internal/store", "internal/sweep", "internal/totp",
 	},
 	"internal/api":     {"api", "internal/auth", "internal/iam", "internal/id", "internal/rate"},
 	"internal/auth":    {"internal/iam"},
+	"internal/bulk":    {"internal/iam"},
 	"internal/clock":   {},
 	"internal/console": {"internal/auth", "internal/iam", "internal/oidc", "internal/seal", "internal/totp"},
 	"internal/dataset": {"internal/iam"},

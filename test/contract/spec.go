@@ -48,7 +48,7 @@ var loadSpec = sync.OnceValues(func() (*spec, error) {
 })
 
 // files are the media types of what has no envelope.
-var files = []string{"text/csv", "application/x-ndjson", "text/event-stream"}
+var files = []string{"text/csv", "application/x-ndjson", "application/jsonl", "text/event-stream"}
 
 func newSpec(text []byte) (*spec, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(text)

@@ -34,6 +34,13 @@ func TestErasedUserIsNowhere(t *testing.T) {
 	made := s.operator().OK(t, http.MethodPost, "/accounts", object{"name": "C"}).Row(t)
 	s.operator().OK(t, http.MethodPost, "/accounts/"+made.ID+"/members", object{"email": address, "roles": []string{viewer}})
 
+	// It is in a list of people to invite, and handed in another one itself.
+	listed := harness.CSV("email,roles\n" + address + "," + viewer + "\nnew@person.test," + viewer + "\n")
+	for _, who := range []harness.Client{owner, ada} {
+		begun := bulkOf(t, who.Once("list").OK(t, http.MethodPost, bulks("a"), listed))
+		awaitBulk(t, owner, bulks("a")+"/"+begun.ID, ended)
+	}
+
 	// A force is not in the plain call: it is the second Super Administrator of b, and
 	// the last one once the first is gone.
 	s.operator().OK(t, http.MethodDelete, "/accounts/"+harness.ID("b")+"/members/"+rowID("b", "owner@b.test"), nil)
@@ -58,7 +65,7 @@ func TestErasedUserIsNowhere(t *testing.T) {
 			}
 		}
 	}
-	for _, table := range []string{"users", "memberships", "audit", "user_keys", "deliveries", "counts"} {
+	for _, table := range []string{"users", "memberships", "audit", "user_keys", "deliveries", "counts", "bulks", "bulk_rows"} {
 		if was, is := len(before.of(table)), len(after.of(table)); is < was {
 			t.Errorf("%s had %d rows and has %d", table, was, is)
 		}
@@ -69,7 +76,7 @@ func TestErasedUserIsNowhere(t *testing.T) {
 	// What others did goes on: who joined by its invitation stays, who was invited by
 	// it can be confirmed, the numbers agree with the rows, and b is flagged.
 	members := owner.OK(t, http.MethodGet, "/accounts/"+a+"/members?per_page=50", nil)
-	if strings.Contains(string(members.Body), address) || members.ResultInfo.TotalCount != 3 || len(members.Rows(t)) != 3 {
+	if strings.Contains(string(members.Body), address) || members.ResultInfo.TotalCount != 4 || len(members.Rows(t)) != 4 {
 		t.Errorf("members of a: %s", members.Body)
 	}
 	if got := owner.OK(t, http.MethodGet, "/organizations/"+a+"/invites/"+waits.ID, nil).Row(t); !got.NeedsConfirmation {

@@ -222,7 +222,7 @@ func operations(t testing.TB) []operation {
 func (o operation) at(ids map[string]string) string {
 	return aParam.ReplaceAllStringFunc(o.path, func(param string) string {
 		id, ok := ids[strings.Trim(param, "{}")]
-		if !ok && param == "{key_id}" { // nobody's: a key that is drawn anew ends the one that the test shows
+		if !ok && (param == "{key_id}" || param == "{bulk_id}") { // nobody's: a key that is drawn anew ends the one that the test shows
 			return harness.ID("no key")
 		}
 		if !ok {

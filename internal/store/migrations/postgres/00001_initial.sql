@@ -236,6 +236,56 @@ CREATE TABLE idempotency (
 );
 CREATE INDEX idempotency_created ON idempotency (created_on);
 
+-- Lists of people to invite that were taken on as a whole, and who asked for them.
+-- A bulk is worked off by whoever holds its account; worker has it to itself until
+-- leased_to, so that others look for something else. Before worked no row waits.
+CREATE TABLE bulks (
+    id              TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    account_id      TEXT COLLATE "C" NOT NULL REFERENCES accounts (id),
+    state           TEXT COLLATE "C" NOT NULL,
+    actor           TEXT COLLATE "C" NOT NULL,
+    user_id         TEXT COLLATE "C" REFERENCES users (id), -- NULL: no user asked
+    credential      TEXT COLLATE "C" NOT NULL,
+    means           TEXT COLLATE "C" NOT NULL,
+    factor          TEXT COLLATE "C" NOT NULL,
+    remote_addr     TEXT COLLATE "C" NOT NULL,
+    request_id      TEXT COLLATE "C" NOT NULL,
+    total           BIGINT NOT NULL,
+    waiting         BIGINT NOT NULL CHECK (waiting >= 0),
+    invited         BIGINT NOT NULL,
+    already_invited BIGINT NOT NULL,
+    already_member  BIGINT NOT NULL,
+    refused         BIGINT NOT NULL,
+    canceled        BIGINT NOT NULL,
+    created_on      BIGINT NOT NULL,
+    ended_on        BIGINT NOT NULL, -- 0: it runs
+    worker          TEXT COLLATE "C" NOT NULL,
+    leased_to       BIGINT NOT NULL,
+    worked          BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX bulks_account ON bulks (account_id, id);
+CREATE INDEX bulks_running ON bulks (leased_to, id) WHERE ended_on = 0;
+CREATE INDEX bulks_ended ON bulks (ended_on) WHERE ended_on > 0;
+
+-- Their rows, and what became of each. What was no address is not kept: email is
+-- '' then.
+CREATE TABLE bulk_rows (
+    bulk_id    TEXT COLLATE "C" NOT NULL,
+    number     BIGINT NOT NULL,
+    line       BIGINT NOT NULL,
+    email      TEXT COLLATE "C" NOT NULL,
+    roles      TEXT COLLATE "C" NOT NULL, -- ids, a space between
+    expires_on BIGINT NOT NULL,
+    locale     TEXT COLLATE "C" NOT NULL,
+    note       TEXT COLLATE "C" NOT NULL,
+    outcome    TEXT COLLATE "C" NOT NULL,
+    reason     TEXT COLLATE "C" NOT NULL,
+    field      TEXT COLLATE "C" NOT NULL,
+    message    TEXT COLLATE "C" NOT NULL,
+    invite_id  TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (bulk_id, number)
+);
+
 -- Messages that are to be sent, or were. A row is written with what it tells
 -- of; what it tells, and the link in it, are made when it is sent. id says what
 -- the message is about, so that nothing is told twice: the row or operation,

@@ -229,6 +229,56 @@ CREATE TABLE idempotency (
 ) STRICT;
 CREATE INDEX idempotency_created ON idempotency (created_on);
 
+-- Lists of people to invite that were taken on as a whole, and who asked for them.
+-- A bulk is worked off by whoever holds its account; worker has it to itself until
+-- leased_to, so that others look for something else. Before worked no row waits.
+CREATE TABLE bulks (
+    id              TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    account_id      TEXT    NOT NULL REFERENCES accounts (id),
+    state           TEXT    NOT NULL,
+    actor           TEXT    NOT NULL,
+    user_id         TEXT    REFERENCES users (id), -- NULL: no user asked
+    credential      TEXT    NOT NULL,
+    means           TEXT    NOT NULL,
+    factor          TEXT    NOT NULL,
+    remote_addr     TEXT    NOT NULL,
+    request_id      TEXT    NOT NULL,
+    total           INTEGER NOT NULL,
+    waiting         INTEGER NOT NULL CHECK (waiting >= 0),
+    invited         INTEGER NOT NULL,
+    already_invited INTEGER NOT NULL,
+    already_member  INTEGER NOT NULL,
+    refused         INTEGER NOT NULL,
+    canceled        INTEGER NOT NULL,
+    created_on      INTEGER NOT NULL,
+    ended_on        INTEGER NOT NULL, -- 0: it runs
+    worker          TEXT    NOT NULL,
+    leased_to       INTEGER NOT NULL,
+    worked          INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bulks_account ON bulks (account_id, id);
+CREATE INDEX bulks_running ON bulks (leased_to, id) WHERE ended_on = 0;
+CREATE INDEX bulks_ended ON bulks (ended_on) WHERE ended_on > 0;
+
+-- Their rows, and what became of each. What was no address is not kept: email is
+-- '' then.
+CREATE TABLE bulk_rows (
+    bulk_id    TEXT    NOT NULL,
+    number     INTEGER NOT NULL,
+    line       INTEGER NOT NULL,
+    email      TEXT    NOT NULL,
+    roles      TEXT    NOT NULL, -- ids, a space between
+    expires_on INTEGER NOT NULL,
+    locale     TEXT    NOT NULL,
+    note       TEXT    NOT NULL,
+    outcome    TEXT    NOT NULL,
+    reason     TEXT    NOT NULL,
+    field      TEXT    NOT NULL,
+    message    TEXT    NOT NULL,
+    invite_id  TEXT    NOT NULL,
+    PRIMARY KEY (bulk_id, number)
+) STRICT, WITHOUT ROWID;
+
 -- Messages that are to be sent, or were. A row is written with what it tells
 -- of; what it tells, and the link in it, are made when it is sent. id says what
 -- the message is about, so that nothing is told twice: the row or operation,
