@@ -30,7 +30,8 @@ type cli struct {
 	Role    roleCommands    `cmd:"" help:"Roles beside the built-in ones: list, add, drop."`
 	Keyring keyringCommands `cmd:"" help:"Instance keys, of which links are made: show, make, rotate, drop."`
 	Mail    mailCommands    `cmd:"" help:"Mail: preview every message, test the way that it takes."`
-	Outbox  outboxCommands  `cmd:"" help:"Messages and who gets them: list, retry, drop, silent, lift."`
+	Outbox  outboxCommands  `cmd:"" help:"Messages and who gets them: list, show, retry, drop, silent, lift."`
+	Stats   statsCommand    `cmd:"" help:"Count how far invitations came: delivered, opened, answered, and how fast."`
 	Import  importCommand   `cmd:"" help:"Import users, accounts, roles, memberships and tokens from a file, all or nothing."`
 	Backup  backupCommand   `cmd:"" help:"Copy the database to a new file, consistently, while a server works on it."`
 	Doctor  doctorCommand   `cmd:"" help:"Check the settings, the database, the machine and the clock, say what to do, and change nothing."`

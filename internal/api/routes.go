@@ -96,6 +96,7 @@ func table() []Route {
 		{get, "/organizations/{organization_id}/invites/bulk/{bulk_id}", MembersEdit, readBulk},
 		{del, "/organizations/{organization_id}/invites/bulk/{bulk_id}", MembersEdit, cancelBulk},
 		{get, "/organizations/{organization_id}/invites/bulk/{bulk_id}/results", MembersEdit, listBulkRows},
+		{get, "/organizations/{organization_id}/invites/stats", MembersRead, readFunnel},
 		{get, "/organizations/{organization_id}/invites/{invite_id}", MembersRead, readOrganizationInvite},
 		{patch, "/organizations/{organization_id}/invites/{invite_id}", MembersEdit, changeOrganizationInvite},
 		{del, "/organizations/{organization_id}/invites/{invite_id}", MembersEdit, cancelOrganizationInvite},

@@ -50,8 +50,14 @@ func (s *Service) FinishDelivery(ctx context.Context, claimed Delivery, verdict 
 	entry := Actor{}.Entry(s.newID(), DeliveryBounce, "", "")
 	return Update(ctx, s.store, func(tx Tx) (Delivery, error) {
 		after := DecideFinish(claimed, verdict, tx.Now())
-		if err := tx.UpdateDelivery(claimed, after, after.step(verdict, tx.Now())); err != nil || after.State != Bounced {
+		if err := tx.UpdateDelivery(claimed, after, after.step(verdict, tx.Now())); err != nil {
 			return after, err
+		}
+		if after.State == Sent && after.Kind.invites() {
+			return after, tx.MarkDelivered(after.MembershipID, tx.Now())
+		}
+		if after.State != Bounced {
+			return after, nil
 		}
 		return after, tx.Record(entry.ofDelivery(claimed, after))
 	})

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // ReportMail notes what was told of messages that left, in one transaction, and
@@ -66,6 +67,11 @@ func (r ReportedMessages) of(report MailReport) int {
 func applyReport(tx Tx, actor Actor, before Delivery, decision ReportDecision, id, other string) error {
 	if err := tx.UpdateDelivery(before, decision.After, decision.Step); err != nil || decision.Action == "" {
 		return err
+	}
+	if decision.Action == DeliveryBounce && before.Kind.invites() {
+		if err := tx.MarkDelivered(before.MembershipID, time.Time{}); err != nil {
+			return err
+		}
 	}
 	if err := tx.Record(actor.Entry(id, decision.Action, "", "").ofDelivery(before, decision.After)); err != nil || !decision.Suppress {
 		return err

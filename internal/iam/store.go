@@ -93,6 +93,8 @@ type Store interface {
 	InvitationDeliveries(ctx context.Context, accountID, membershipID ID, page PageRequest) (Page[DeliveryRecord], error)
 	// FirstEnded is when the message ended that did so first; ErrNoRow where none has.
 	FirstEnded(ctx context.Context) (time.Time, error)
+	// Funnel counts what became of invitations; ErrTooMuch where there are too many.
+	Funnel(ctx context.Context, query FunnelQuery, now time.Time) (Funnel, error)
 	// Suppressions lists who wants no more invitations, by mailbox.
 	Suppressions(ctx context.Context, page PageRequest) ([]Suppression, error)
 	// AuditLog lists rows of a log by time, each with what its reader may see.
@@ -275,6 +277,12 @@ type Tx interface {
 	// ReportFacts are the messages of ids, and the last ones that were mailed to
 	// recipients and invite them. Nobody else changes them until the transaction ends.
 	ReportFacts(ids, recipients []string) (ReportedMessages, error)
+	// MarkDelivered notes since when an invitation's mail is taken to have arrived, the
+	// zero time that it is not. MarkOpened notes that the page of a pending one was
+	// opened, with the newest link, once. Neither changes the row for anybody who reads
+	// it, and neither has an audit row.
+	MarkDelivered(id ID, on time.Time) error
+	MarkOpened(id ID, generation int) error
 	// Spend counts one more against every tally, or against none and returns the
 	// first that its limit refused.
 	Spend(tallies []Tally) (refused *Tally, err error)

@@ -385,6 +385,7 @@ func TestOperations(t *testing.T) {
 		"GET /client/v4/organizations/{organization_id}/invites/bulk",
 		"GET /client/v4/organizations/{organization_id}/invites/bulk/{bulk_id}",
 		"GET /client/v4/organizations/{organization_id}/invites/bulk/{bulk_id}/results",
+		"GET /client/v4/organizations/{organization_id}/invites/stats",
 		"GET /client/v4/organizations/{organization_id}/invites/{invite_id}",
 		"GET /client/v4/organizations/{organization_id}/invites/{invite_id}/deliveries",
 		"GET /client/v4/organizations/{organization_id}/roles",

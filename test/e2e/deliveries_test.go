@@ -111,6 +111,46 @@ func TestAMailboxsBudgetIsNotTold(t *testing.T) {
 	}
 }
 
+// TestHowFarInvitationsCome: the account counts what it invited, by what became of
+// it, and nobody else does.
+func TestHowFarInvitationsCome(t *testing.T) {
+	t.Parallel()
+	m := harness.Mailbox(t)
+	seed := newSeed().Account("Account", theSuper).Account("Other", "other@example.org")
+	person(seed, harness.SeedUser{Email: "guest@example.org"})
+	s := harness.Serve(t, seed, mailing(m)...)
+	owner, guest := s.Client().As(theSuper), s.Client().As("guest@example.org")
+	id := invite(t, owner, "Account", "guest@example.org")
+	awaitMail(t, owner, "Account", id, "sent")
+	gone := invite(t, owner, "Account", "other@example.com")
+	awaitMail(t, owner, "Account", gone, "sent")
+	owner.OK(t, http.MethodDelete, "/organizations/"+harness.ID("Account")+"/invites/"+gone, nil)
+	guest.OK(t, http.MethodPatch, "/user/invites/"+id, object{"status": "accepted"})
+	path := "/organizations/" + harness.ID("Account") + "/invites/stats"
+	var got struct {
+		Created, Delivered, Accepted, Withdrawn, Pending int
+		Median                                           *int64 `json:"median_answer_seconds"`
+		Groups                                           []struct {
+			Name    string
+			Created int
+		}
+	}
+	if err := json.Unmarshal(owner.OK(t, http.MethodGet, path+"?by=inviter&since=2000-01-01&until=2001-01-01", nil).Result, &got); err != nil || got.Created != 0 {
+		t.Errorf("of another time: got %+v, %v, want none", got, err)
+	}
+	if err := json.Unmarshal(owner.OK(t, http.MethodGet, path+"?by=inviter", nil).Result, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Created != 2 || got.Delivered != 2 || got.Accepted != 1 || got.Withdrawn != 1 || got.Pending != 0 || got.Median == nil ||
+		len(got.Groups) != 1 || got.Groups[0].Name != theSuper || got.Groups[0].Created != 2 {
+		t.Errorf("of the account: got %+v, want two that arrived, one accepted and one withdrawn, by one", got)
+	}
+	for _, query := range []string{"?by=mood", "?since=soon", "?since=2026-01-02&until=2026-01-01", "?since=2020-01-01&until=2026-01-01"} {
+		owner.Exempt("malformed on purpose").Refused(t, http.MethodGet, path+query, nil, http.StatusBadRequest, 1001)
+	}
+	s.Client().As("other@example.org").Refused(t, http.MethodGet, path, nil, http.StatusNotFound, 7003)
+}
+
 const reportToken = "report-report-report-report-report"
 
 // reported makes a request as who carries the mail, and returns what each report

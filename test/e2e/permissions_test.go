@@ -132,6 +132,7 @@ var allowed = map[string]verdicts{
 	"POST /organizations/{organization_id}/invites/{invite_id}/renew":     editMembers,
 	"POST /organizations/{organization_id}/invites/{invite_id}/confirm":   editMembers,
 	"POST /organizations/{organization_id}/invites/{invite_id}/link":      editMembers,
+	"GET /organizations/{organization_id}/invites/stats":                  readMembers,
 	"GET /organizations/{organization_id}/invites/{invite_id}/deliveries": readMembers,
 	"GET /organizations/{organization_id}/roles":                          anyMember,
 	"GET /organizations/{organization_id}/audit_logs":                     readAudit,

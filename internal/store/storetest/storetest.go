@@ -18,7 +18,7 @@ type Open func(t *testing.T, now func() time.Time) iam.Store
 func Run(t *testing.T, open Open) {
 	t.Helper()
 	for _, group := range []map[string]func(f *fixture){
-		accountTests, auditTests, auditLogTests, budgetTests, bulkTests, credentialTests, deliveryTests, deliveryHistoryTests, eraseTests, factorTests, factsTests,
+		accountTests, auditTests, auditLogTests, budgetTests, bulkTests, credentialTests, deliveryTests, deliveryHistoryTests, eraseTests, factorTests, factsTests, funnelTests,
 		idempotencyTests, identityTests, invitationTests, memberTests, membershipTests, raceTests, retentionTests, roleTests, sessionTests, settleTests, transactionTests, userTests,
 		wakingTests,
 	} {

@@ -138,6 +138,10 @@ CREATE TABLE memberships (
     asked_on      BIGINT NOT NULL DEFAULT 0, -- when the holder of a dead link asked for another
     ended_on      BIGINT NOT NULL DEFAULT 0, -- since when it is neither pending nor accepted
     note          TEXT COLLATE "C" NOT NULL DEFAULT '', -- the inviter's word to the invited
+    -- How far it came, for statistics: when its mail arrived as far as is known, and
+    -- when its page was opened; 0: not.
+    delivered_on  BIGINT NOT NULL DEFAULT 0,
+    opened_on     BIGINT NOT NULL DEFAULT 0,
     -- Who answered is known of the states that an answer leads to, and of no
     -- other; but who holds a mailed link may reject without being a user.
     CHECK (CASE WHEN user_id IS NULL
@@ -171,6 +175,7 @@ CREATE INDEX memberships_by_last_name ON memberships (account_id, last_name, id)
 CREATE INDEX memberships_due ON memberships (account_id, expires_on) WHERE status = 'pending' AND expires_on > 0;
 CREATE INDEX memberships_wake ON memberships (wake_on) WHERE status = 'pending' AND wake_on > 0;
 CREATE INDEX memberships_ended ON memberships (ended_on) WHERE ended_on > 0;
+CREATE INDEX memberships_invited ON memberships (account_id, invited_on) WHERE invited = 1;
 CREATE INDEX memberships_asked ON memberships (account_id, asked_on) WHERE asked_on > 0;
 CREATE INDEX memberships_super ON memberships (account_id) WHERE super = 1 AND status = 'accepted';
 
@@ -214,6 +219,9 @@ CREATE TABLE audit (
 CREATE INDEX audit_account ON audit (account_id, at, seq);
 CREATE INDEX audit_actor ON audit (actor_id, at, seq) WHERE actor = 'user';
 CREATE INDEX audit_user ON audit (user_id, at, seq) WHERE user_id <> '';
+
+-- What was refused in an account.
+CREATE INDEX audit_denied ON audit (account_id, at) WHERE denied <> '';
 
 -- An account's events in the order of their positions, and what waits for one.
 CREATE INDEX audit_events ON audit (account_id, position) WHERE position IS NOT NULL;
