@@ -33,6 +33,7 @@ type cli struct {
 	Outbox  outboxCommands  `cmd:"" help:"Messages and who gets them: list, show, retry, drop, silent, lift."`
 	Stats   statsCommand    `cmd:"" help:"Count how far invitations came: delivered, opened, answered, and how fast."`
 	Import  importCommand   `cmd:"" help:"Import users, accounts, roles, memberships and tokens from a file, all or nothing."`
+	Invite  inviteCommand   `cmd:"" help:"Invite the people of a file to an account, over the API of a server."`
 	Backup  backupCommand   `cmd:"" help:"Copy the database to a new file, consistently, while a server works on it."`
 	Doctor  doctorCommand   `cmd:"" help:"Check the settings, the database, the machine and the clock, say what to do, and change nothing."`
 	Version versionCommand  `cmd:"" help:"Print the version of the program and of the wire that it speaks."`

@@ -11,7 +11,8 @@ import (
 	"hither/internal/iam"
 )
 
-const bulkRowColumns = `r.number, r.line, r.email, r.roles, r.expires_on, r.locale, r.note, r.outcome, r.reason, r.field, r.message, r.invite_id`
+const bulkRowColumns = `r.number, r.line, r.email, r.roles, r.expires_on, r.locale, r.note, r.outcome,
+	r.reason, r.field, r.message, r.invite_id`
 
 // bulkRows reads rows of a bulk.
 func (v *view) bulkRows(statement string, args []any) ([]iam.BulkRow, error) {
