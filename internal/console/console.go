@@ -69,10 +69,10 @@ type Seen struct {
 type Console struct {
 	Options
 
-	mux       *http.ServeMux
-	tongues   map[string]*tongue // by language
-	stylePath string
-	guard     *http.CrossOriginProtection
+	mux                   *http.ServeMux
+	tongues               map[string]*tongue // by language
+	stylePath, scriptPath string
+	guard                 *http.CrossOriginProtection
 }
 
 // New returns the handler of all pages.

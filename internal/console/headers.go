@@ -19,23 +19,28 @@ func (x *exchange) headers() {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
-	h.Set("Content-Security-Policy", x.policy(""))
+	h.Set("Content-Security-Policy", x.policy("", false))
 	if x.secure() {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }
 
 // policy lets a page load its own style, and the one logo that stands on it;
-// everything else, scripts above all, is nothing.
-func (x *exchange) policy(logo string) string {
+// everything else, scripts above all, is nothing. The page that says that it was
+// opened runs the script that we wrote into it, which posts here and nowhere else.
+func (x *exchange) policy(logo string, opened bool) string {
 	images := "img-src 'self' data:"
 	if u, err := url.Parse(logo); err == nil && u.Host != "" {
 		images += " " + u.Scheme + "://" + u.Host
 	}
-	return strings.Join([]string{
+	rules := []string{
 		"default-src 'none'", "style-src 'self' 'nonce-" + x.nonce + "'", images,
 		"form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
-	}, "; ")
+	}
+	if opened {
+		rules = append(rules, "script-src 'nonce-"+x.nonce+"'", "connect-src 'self'")
+	}
+	return strings.Join(rules, "; ")
 }
 
 // newNonce marks the style that we wrote into a page, for one answer.

@@ -75,6 +75,7 @@ func (c *Console) load() error {
 	}
 	sum := sha256.Sum256(styleText)
 	c.stylePath = "/static/" + hex.EncodeToString(sum[:8]) + ".css"
+	c.scriptPath = scriptPathOf()
 	return nil
 }
 
@@ -103,12 +104,14 @@ type view struct {
 	Menu   string // which of the signed-in pages it is, "" for none of them
 	Wide   bool
 	Signed string // the address of who is signed in
+	Opened string // where the page says that it was opened, "" where it does not
+	Script string // that does
 	Data   any
 }
 
 // show answers with a page.
 func (x *exchange) show(status int, name string, v view) {
-	v.Lang, v.Nonce, v.Style = x.lang, x.nonce, x.stylePath
+	v.Lang, v.Nonce, v.Style, v.Script = x.lang, x.nonce, x.stylePath, x.scriptPath
 	if v.Brand.Name == "" {
 		v.Brand = newBrand(ownName, ownColor, "")
 	}
@@ -117,7 +120,7 @@ func (x *exchange) show(status int, name string, v view) {
 	if err := x.tongues[x.lang].pages[name].ExecuteTemplate(&text, "layout", v); err != nil {
 		panic(fmt.Errorf("console: page %q: %w", name, err))
 	}
-	x.w.Header().Set("Content-Security-Policy", x.policy(v.Brand.Logo))
+	x.w.Header().Set("Content-Security-Policy", x.policy(v.Brand.Logo, v.Opened != ""))
 	x.write(status, "text/html; charset=utf-8", text.Bytes())
 }
 

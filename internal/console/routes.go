@@ -35,6 +35,7 @@ func (c *Console) pages() []*page {
 		{pattern: "/invite/later", post: (*exchange).deferInvite},
 		{pattern: "/invite/ask", post: (*exchange).askForLink},
 		{pattern: "/invite/mail", post: (*exchange).mailLink},
+		{pattern: "/invite/opened", post: (*exchange).noteOpened},
 		{pattern: "/invite/report", get: (*exchange).showReport, post: (*exchange).reportInvite},
 		{pattern: "/invite/sign-in", post: (*exchange).signInToAnswer},
 		{pattern: "/invite/switch", post: (*exchange).switchUser},
@@ -42,6 +43,8 @@ func (c *Console) pages() []*page {
 		{pattern: "/invites/{invite_id}", get: (*exchange).showInvite, private: true, landing: true},
 		{pattern: "/invites/{invite_id}/accept", post: (*exchange).acceptInvite, private: true},
 		{pattern: "/invites/{invite_id}/decline", post: (*exchange).declineInvite, private: true},
+
+		{pattern: "/invites/{invite_id}/opened", post: (*exchange).noteOpened, private: true},
 
 		{pattern: "/accounts/{account_id}/invites/{invite_id}", get: (*exchange).showManaged, private: true, landing: true},
 		{pattern: "/accounts/{account_id}/invites/{invite_id}/renew", post: (*exchange).renewManaged, private: true},
@@ -74,6 +77,7 @@ func (c *Console) pages() []*page {
 		{pattern: "/address/link", get: (*exchange).showAddressLink, post: (*exchange).proveAddressByLink, private: true, landing: true},
 
 		{pattern: c.stylePath, get: (*exchange).showStyle},
+		{pattern: c.scriptPath, get: (*exchange).showScript},
 	}
 	if c.Mailbox != nil {
 		pages = append(pages,

@@ -12,6 +12,7 @@ type Service interface {
 	LinkInvitation(ctx context.Context, id iam.ID) (iam.LinkedInvitation, error)
 	AnswerByLink(ctx context.Context, actor iam.Actor, visitor iam.Visitor, link iam.InvitationLink, answer iam.Status) (iam.LinkAnswer, error)
 	DeclineByLink(ctx context.Context, actor iam.Actor, visitor iam.Visitor, link iam.InvitationLink, reason string) (iam.LinkAnswer, error)
+	NoteOpened(ctx context.Context, id iam.ID, generation int) error
 	AskForLink(ctx context.Context, holder iam.LinkHolder) error
 	MailLink(ctx context.Context, holder iam.LinkHolder) error
 	MailsProofs() bool

@@ -72,7 +72,7 @@ func (x *exchange) showStanding(v visit, found standing) {
 func (x *exchange) showInvitation(v visit, reminded bool) {
 	_, left := v.reminder(x.Now())
 	x.show(http.StatusOK, invitationPage, view{
-		Title: x.say("invite.heading", v.Account.Name), Brand: x.brandOf(v.LinkedInvitation),
+		Title: x.say("invite.heading", v.Account.Name), Brand: x.brandOf(v.LinkedInvitation), Opened: v.at + "/opened",
 		Data: invitationView{
 			At: v.at, Facts: x.factsOf(v), Note: v.Note, Known: v.Known && v.mailed(), Reminded: reminded,
 			MayAnswer: v.mayAnswer(x.actor), NewUser: !x.signedIn(), MayMail: v.link != nil && !v.mailed() && x.Service.MailsProofs(),

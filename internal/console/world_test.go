@@ -90,6 +90,8 @@ func (w *world) DeclineByLink(_ context.Context, _ iam.Actor, _ iam.Visitor, _ i
 	return iam.LinkAnswer{}, w.call("decline by link: " + reason)
 }
 
+func (w *world) NoteOpened(context.Context, iam.ID, int) error { return w.call("opened") }
+
 func (w *world) AskForLink(context.Context, iam.LinkHolder) error { return w.call("ask") }
 
 func (w *world) MailLink(context.Context, iam.LinkHolder) error { return w.call("mail link") }

@@ -151,6 +151,41 @@ func TestHowFarInvitationsCome(t *testing.T) {
 	s.Client().As("other@example.org").Refused(t, http.MethodGet, path, nil, http.StatusNotFound, 7003)
 }
 
+// TestAPageTellsThatItWasOpened: by what it posts itself, with the link that it was
+// reached by, once; whoever only asks for it, as scanners of mail do, counts for
+// nothing.
+func TestAPageTellsThatItWasOpened(t *testing.T) {
+	t.Parallel()
+	s := newDemo(t, nil)
+	owner := s.Client().As(theSuper)
+	invite(t, owner, "Account", "guest@example.org")
+	link := linkIn(t, s, mailed(t, s, "guest@example.org", 1), "/i/")
+	opened := func() int {
+		var got struct{ Opened int }
+		if err := json.Unmarshal(owner.OK(t, http.MethodGet, "/organizations/"+harness.ID("Account")+"/invites/stats", nil).Result, &got); err != nil {
+			t.Fatal(err)
+		}
+		return got.Opened
+	}
+	b := browse(t, s)
+	if got := b.post("/invite/opened", ""); got.status != http.StatusNotFound {
+		t.Errorf("without the link: got %d, want 404", got.status)
+	}
+	b.get(strings.TrimPrefix(link, s.URL))
+	page := b.get("/invite")
+	if !strings.Contains(page.body, `data-opened="/invite/opened"`) || opened() != 0 {
+		t.Errorf("a page that was asked for: %d counted, want none: %s", opened(), page.body)
+	}
+	for range 2 {
+		if got := b.post("/invite/opened", ""); got.status != http.StatusNoContent {
+			t.Errorf("the page's own post: got %d, want 204", got.status)
+		}
+	}
+	if got := opened(); got != 1 {
+		t.Errorf("opened: got %d, want 1", got)
+	}
+}
+
 const reportToken = "report-report-report-report-report"
 
 // reported makes a request as who carries the mail, and returns what each report

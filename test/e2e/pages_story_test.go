@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -93,6 +94,22 @@ func (s *stage) status(t *testing.T, id string) string {
 	return s.Client().As(theSuper).OK(t, http.MethodGet, "/organizations/"+harness.ID("Account")+"/invites/"+id, nil).Row(t).Status
 }
 
+// opened waits until the account counts so many invitations whose page was opened.
+func (s *stage) opened(t *testing.T, want int) {
+	t.Helper()
+	var got struct{ Opened, Created int }
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		answer := s.Client().As(theSuper).OK(t, http.MethodGet, "/organizations/"+harness.ID("Account")+"/invites/stats", nil)
+		if err := json.Unmarshal(answer.Result, &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Opened == want {
+			return
+		}
+	}
+	t.Fatalf("invitations that were opened: got %+v, want %d", got, want)
+}
+
 // TestStoryNewUser: somebody new gets a mail, opens its link, accepts, and is a
 // member who is signed in.
 func TestStoryNewUser(t *testing.T) {
@@ -104,6 +121,7 @@ func TestStoryNewUser(t *testing.T) {
 	if at := browser.See(t, s.b, chromedp.Location()); at != s.URL+"/invite" {
 		t.Errorf("the link led to %s", at)
 	}
+	s.opened(t, 1) // which the page itself tells, and asking for it did not
 	if text := s.text(t); !strings.Contains(text, theSuper) || !strings.Contains(text, "Viewer") || !strings.Contains(text, "newcomer@example.org") {
 		t.Errorf("the page says\n%s", text)
 	}
