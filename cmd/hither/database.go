@@ -51,6 +51,8 @@ type opened struct {
 	service *iam.Service
 	newID   func() string
 	now     func() time.Time // the one clock of all that stands on this database
+	// invitations counts what is done to them through the service.
+	invitations *iam.InvitationCounters
 }
 
 // open opens the database for one command. The caller closes the store.
@@ -84,7 +86,9 @@ func openDatabase(ctx context.Context, where place, options store.Options) (open
 		return opened{}, err
 	}
 	newID := id.NewSource(options.Now).New
-	return opened{store: db, service: iam.NewService(db, newID, options.Now), newID: newID, now: options.Now}, nil
+	counters := iam.NewInvitationCounters()
+	service := iam.NewService(iam.Counted(db, counters), newID, options.Now)
+	return opened{store: db, service: service, newID: newID, now: options.Now, invitations: counters}, nil
 }
 
 // operator is who runs the binary beside its database.

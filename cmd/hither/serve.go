@@ -244,6 +244,7 @@ func over(db opened, options server.Options) server.Options {
 	options.Ready = db.store.Ping
 	options.NewID, options.Now = db.newID, db.now
 	options.Metrics = server.NewMetrics(buildInfo())
+	options.Metrics.WatchInvitations(db.invitations.Count)
 	options.Metrics.Watch(func() server.StoreStats {
 		stats := db.store.Stats()
 		return server.StoreStats{

@@ -34,6 +34,6 @@ func (s *Service) Funnel(ctx context.Context, actor Actor, query FunnelQuery) (F
 // NoteOpened notes that the page of a pending invitation was opened by who may see
 // it: its user, or who holds its newest link, of this generation. It is noted once.
 func (s *Service) NoteOpened(ctx context.Context, id ID, generation int) error {
-	_, err := Update(ctx, s.store, func(tx Tx) (struct{}, error) { return struct{}{}, tx.MarkOpened(id, generation) })
+	_, err := Update(ctx, s.store, func(tx Tx) (bool, error) { return tx.MarkOpened(id, generation) })
 	return err
 }

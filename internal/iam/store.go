@@ -279,10 +279,10 @@ type Tx interface {
 	ReportFacts(ids, recipients []string) (ReportedMessages, error)
 	// MarkDelivered notes since when an invitation's mail is taken to have arrived, the
 	// zero time that it is not. MarkOpened notes that the page of a pending one was
-	// opened, with the newest link, once. Neither changes the row for anybody who reads
-	// it, and neither has an audit row.
+	// opened, with the newest link, and reports whether that is news. Neither changes the
+	// row for anybody who reads it, and neither has an audit row.
 	MarkDelivered(id ID, on time.Time) error
-	MarkOpened(id ID, generation int) error
+	MarkOpened(id ID, generation int) (bool, error)
 	// Spend counts one more against every tally, or against none and returns the
 	// first that its limit refused.
 	Spend(tallies []Tally) (refused *Tally, err error)

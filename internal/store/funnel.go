@@ -103,11 +103,11 @@ func (t *tx) MarkDelivered(id iam.ID, on time.Time) error {
 }
 
 // MarkOpened implements iam.Tx.
-func (t *tx) MarkOpened(id iam.ID, generation int) error {
-	_, err := t.exec(`UPDATE memberships SET opened_on = $1 WHERE id = $2 AND opened_on = 0 AND status = 'pending' AND generation = $3`,
+func (t *tx) MarkOpened(id iam.ID, generation int) (bool, error) {
+	n, err := t.exec(`UPDATE memberships SET opened_on = $1 WHERE id = $2 AND opened_on = 0 AND status = 'pending' AND generation = $3`,
 		toMicros(t.now), string(id), generation)
 	if err != nil {
-		return fmt.Errorf("note that a page was opened: %w", err)
+		return false, fmt.Errorf("note that a page was opened: %w", err)
 	}
-	return nil
+	return n > 0, nil
 }

@@ -52,7 +52,7 @@ var funnelTests = map[string]func(f *fixture){
 			return [2]int{got.Delivered, got.Opened}
 		}
 		opened := func(generation int) {
-			f.must(func(tx iam.Tx) error { return tx.MarkOpened(m.ID, generation) })
+			f.must(func(tx iam.Tx) error { _, err := tx.MarkOpened(m.ID, generation); return err })
 		}
 		delivered := func(on time.Time) { f.must(func(tx iam.Tx) error { return tx.MarkDelivered(m.ID, on) }) }
 		before := f.invitation(m.ID)
@@ -65,7 +65,7 @@ var funnelTests = map[string]func(f *fixture){
 		equal(f, "once its mail came back", counts(), [2]int{0, 1})
 		equal(f, "the row, for who reads it", f.invitation(m.ID), before)
 		other := f.end(f.invite(a, "v@example.com"), iam.Canceled)
-		f.must(func(tx iam.Tx) error { return tx.MarkOpened(other.ID, 0) })
+		f.must(func(tx iam.Tx) error { _, err := tx.MarkOpened(other.ID, 0); return err })
 		equal(f, "of one that has ended", counts(), [2]int{0, 1})
 	},
 
