@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"hither/internal/clock"
 	"hither/internal/iam"
@@ -17,6 +18,7 @@ func memberRecord(m iam.Member) record {
 		{"roles", roleNames(m.Roles)},
 		{"invited_by", m.InvitedBy},
 		{"expires_on", m.ExpiresOn},
+		{"membership_expires_on", m.EndsOn},
 		{"created_on", m.CreatedOn},
 	}
 }
@@ -53,6 +55,8 @@ type accountAddMemberCommand struct {
 	Account string   `arg:"" help:"Id or name."`
 	Email   string   `arg:"" help:"The member's address."`
 	Role    []string `help:"Id or name of a role; may be given more than once." placeholder:"ROLE" required:"" sep:"none"`
+
+	Until time.Time `help:"When the membership ends, such as 2027-01-31T00:00:00Z; unless given, never." placeholder:"TIME"`
 }
 
 // Run adds a member directly.
@@ -70,7 +74,9 @@ func (c *accountAddMemberCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		added, err := s.service.Invite(ctx, s.actor, account.ID, iam.InviteRequest{Email: email, RoleIDs: roles, Direct: true})
+		added, err := s.service.Invite(ctx, s.actor, account.ID, iam.InviteRequest{
+			Email: email, RoleIDs: roles, Direct: true, EndsOn: c.Until.UTC().Truncate(time.Microsecond),
+		})
 		if err != nil {
 			return err
 		}

@@ -96,6 +96,9 @@ func appendMember(buf []byte, m memberInfo) []byte {
 	if m.ExpiresOn != nil {
 		buf = appendMoment(append(buf, `,"expires_on":`...), *m.ExpiresOn)
 	}
+	if m.MembershipEndsOn != nil {
+		buf = appendMoment(append(buf, `,"membership_expires_on":`...), *m.MembershipEndsOn)
+	}
 	if m.NeedsConfirmation != nil {
 		buf = strconv.AppendBool(append(buf, `,"needs_confirmation":`...), *m.NeedsConfirmation)
 	}
@@ -131,6 +134,9 @@ func appendInvite(buf []byte, i invite[string]) []byte {
 	buf = appendText(append(buf, `,"status":`...), i.Status)
 	if i.Note != nil {
 		buf = appendText(append(buf, `,"note":`...), *i.Note)
+	}
+	if i.MembershipEndsOn != nil {
+		buf = appendMoment(append(buf, `,"membership_expires_on":`...), *i.MembershipEndsOn)
 	}
 	return append(buf, '}')
 }

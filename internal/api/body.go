@@ -263,6 +263,14 @@ func (f *fields) time(name string) time.Time {
 	return at.UTC().Truncate(time.Microsecond)
 }
 
+// moment is a moment that null takes away, nil where it is left out.
+func (f *fields) moment(name string) *time.Time {
+	if !f.has(name) {
+		return nil
+	}
+	return new(f.time(name))
+}
+
 // roles are the ids of the member "roles", each a string or in an object with
 // an id; nil where they are left out.
 func (f *fields) roles() []iam.ID {

@@ -22,6 +22,7 @@ type invite[Role any] struct {
 	Roles              []Role     `json:"roles"`
 	Status             iam.Status `json:"status"`
 	Note               *string    `json:"note,omitempty"`
+	MembershipEndsOn   *moment    `json:"membership_expires_on,omitempty"`
 }
 
 func inviteOf[Role any](row iam.Membership, account iam.Account, memberID *iam.ID, roleOf func(iam.Role) Role, now time.Time) invite[Role] {
@@ -38,6 +39,7 @@ func inviteOf[Role any](row iam.Membership, account iam.Account, memberID *iam.I
 		Roles:              each(row.Roles, roleOf),
 		Status:             row.StatusAt(now),
 		Note:               optional(row.Note),
+		MembershipEndsOn:   ifAny(row.EndsOn),
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // memberInfo is a row as its account sees it. What follows User is said while
-// it is pending only.
+// it is pending only, but for the end that its membership may have then.
 type memberInfo struct {
 	ID                iam.ID     `json:"id"`
 	Email             string     `json:"email"`
@@ -17,6 +17,7 @@ type memberInfo struct {
 	InvitedBy         *string    `json:"invited_by,omitempty"`
 	InvitedOn         *moment    `json:"invited_on,omitempty"`
 	ExpiresOn         *moment    `json:"expires_on,omitempty"`
+	MembershipEndsOn  *moment    `json:"membership_expires_on,omitempty"`
 	NeedsConfirmation *bool      `json:"needs_confirmation,omitempty"`
 	Locale            *string    `json:"locale,omitempty"` // unless it is the account's
 	Note              *string    `json:"note,omitempty"`
@@ -44,11 +45,14 @@ func (a *wire) memberAt(m iam.Member, now time.Time) memberInfo {
 	if status == iam.Accepted {
 		out.User = memberUser{m.User.ID, m.User.Email, optional(m.User.FirstName), optional(m.User.LastName), m.User.HasFactor()}
 	}
+	if status == iam.Accepted {
+		out.ExpiresOn = ifAny(m.EndsOn)
+	}
 	if status == iam.Pending {
 		// The text alone: a pointer into m would keep a copy of m for each row.
 		invitedBy, invitedOn, expiresOn, needs := m.InvitedBy, moment(m.InvitedOn), moment(m.ExpiresOn), m.NeedsConfirmation(now)
 		out.InvitedBy, out.InvitedOn, out.ExpiresOn, out.NeedsConfirmation = &invitedBy, &invitedOn, &expiresOn, &needs
-		out.Locale, out.Note = optional(m.Locale), optional(m.Note)
+		out.MembershipEndsOn, out.Locale, out.Note = ifAny(m.EndsOn), optional(m.Locale), optional(m.Note)
 	}
 	return out
 }
@@ -91,6 +95,7 @@ func addMember(x *exchange) (answer, error) {
 		RoleIDs:   body.roles(),
 		Direct:    body.choice("status", string(iam.Pending), string(iam.Accepted)) == string(iam.Accepted),
 		ExpiresOn: body.time("expires_on"),
+		EndsOn:    body.time("membership_expires_on"),
 		Locale:    body.line("locale"),
 		Note:      body.line("note"),
 	}
@@ -135,8 +140,8 @@ func (f *fields) memberChange() iam.MemberChange {
 	refusePolicies(f)
 	resend := f.flag("resend")
 	return iam.MemberChange{
-		RoleIDs: f.roles(), ExpiresOn: f.time("expires_on"), Locale: f.clearable("locale"), Note: f.clearable("note"),
-		Resend: resend != nil && *resend,
+		RoleIDs: f.roles(), ExpiresOn: f.moment("expires_on"), EndsOn: f.moment("membership_expires_on"),
+		Locale: f.clearable("locale"), Note: f.clearable("note"), Resend: resend != nil && *resend,
 	}
 }
 

@@ -32,7 +32,7 @@ func (x *exchange) membersFile(format string, query iam.MemberQuery) (answer, er
 		},
 		columns: []string{
 			"id", "email", "status", "roles", "user_id", "first_name", "last_name", "two_factor_authentication_enabled",
-			"invited_by", "invited_on", "expires_on", "needs_confirmation",
+			"invited_by", "invited_on", "expires_on", "membership_expires_on", "needs_confirmation",
 		},
 		cells:  func(m iam.Member) []string { return memberCells(x.member(m)) },
 		object: func(m iam.Member) any { return x.member(m) },
@@ -42,7 +42,7 @@ func (x *exchange) membersFile(format string, query iam.MemberQuery) (answer, er
 func memberCells(m memberInfo) []string {
 	line := []string{
 		string(m.ID), m.Email, string(m.Status), strings.Join(each(m.Roles, func(role heldRole) string { return role.Name }), ", "),
-		"", "", "", "", text(m.InvitedBy), when(m.InvitedOn), when(m.ExpiresOn), yes(m.NeedsConfirmation),
+		"", "", "", "", text(m.InvitedBy), when(m.InvitedOn), when(m.ExpiresOn), when(m.MembershipEndsOn), yes(m.NeedsConfirmation),
 	}
 	if user, ok := m.User.(memberUser); ok {
 		copy(line[4:], []string{string(user.ID), text(user.FirstName), text(user.LastName), strconv.FormatBool(user.TwoFactor)})
@@ -70,7 +70,7 @@ func (x *exchange) invitesFile(format string, query iam.InvitationQuery) (answer
 		},
 		columns: []string{
 			"id", "invited_member_email", "invited_member_id", "status", "roles", "invited_by", "invited_on", "expires_on",
-			"needs_confirmation", "asked_on",
+			"membership_expires_on", "needs_confirmation", "asked_on",
 		},
 		cells:  func(m iam.Member) []string { return inviteCells(object(m)) },
 		object: func(m iam.Member) any { return object(m) },
@@ -85,7 +85,7 @@ func inviteCells(i organizationInvite) []string {
 	return []string{
 		string(i.ID), i.InvitedMemberEmail, member, string(i.Status),
 		strings.Join(each(i.Roles, func(role roleInfo[[]string]) string { return role.Name }), ", "),
-		i.InvitedBy, when(&i.InvitedOn), when(&i.ExpiresOn), yes(i.NeedsConfirmation), when(i.AskedOn),
+		i.InvitedBy, when(&i.InvitedOn), when(&i.ExpiresOn), when(i.MembershipEndsOn), yes(i.NeedsConfirmation), when(i.AskedOn),
 	}
 }
 

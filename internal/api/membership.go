@@ -9,7 +9,8 @@ type membership struct {
 	Roles            []string    `json:"roles"`
 	Permissions      permissions `json:"permissions"`
 	Account          account     `json:"account"`
-	APIAccessEnabled *bool       `json:"api_access_enabled"` // null: the account leaves it open
+	APIAccessEnabled *bool       `json:"api_access_enabled"`   // null: the account leaves it open
+	ExpiresOn        *moment     `json:"expires_on,omitempty"` // its end, where it has one
 }
 
 func (x *exchange) membership(invitation iam.Invitation) membership {
@@ -20,6 +21,7 @@ func (x *exchange) membership(invitation iam.Invitation) membership {
 		Roles:       each(invitation.Roles, roleName),
 		Permissions: permissionsOf(held(invitation, status)),
 		Account:     accountOfMembership(invitation.Account, status),
+		ExpiresOn:   ifAny(invitation.EndsOn),
 	}
 }
 

@@ -169,6 +169,7 @@ func createOrganizationInvite(x *exchange) (answer, error) {
 		RoleIDs:   body.roles(),
 		Direct:    direct != nil && *direct,
 		ExpiresOn: body.time("expires_on"),
+		EndsOn:    body.time("membership_expires_on"),
 		Locale:    body.line("locale"),
 		Note:      body.line("note"),
 	}

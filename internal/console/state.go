@@ -15,6 +15,7 @@ type facts struct {
 	Roles   []string
 	Address string
 	Until   time.Time
+	Ends    time.Time // of the membership, zero: never
 }
 
 // invitationView is the page of an invitation that can be answered.
@@ -33,7 +34,7 @@ type invitationView struct {
 }
 
 func (x *exchange) factsOf(v visit) facts {
-	f := facts{Account: v.Account.Name, Roles: roleNames(v.Roles), Address: v.address(x.actor), Until: v.ExpiresOn}
+	f := facts{Account: v.Account.Name, Roles: roleNames(v.Roles), Address: v.address(x.actor), Until: v.ExpiresOn, Ends: v.EndsOn}
 	// Of somebody's address the page tells who may answer; the mail does too.
 	if v.InvitedBy != operatorName {
 		f.Inviter = v.InvitedBy

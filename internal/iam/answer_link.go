@@ -37,7 +37,7 @@ type LinkDecision struct {
 // one signs in, and answers as that user.
 func DecideLinkAnswer(f LinkAnswerFacts, link InvitationLink, answer Status, userID ID, now time.Time) (LinkDecision, error) {
 	row := f.Invitation.Membership
-	if err := f.opens(link); err != nil {
+	if err := f.opens(link, now); err != nil {
 		return LinkDecision{}, err
 	}
 	if f.User.ID != "" {
@@ -58,10 +58,10 @@ func DecideLinkAnswer(f LinkAnswerFacts, link InvitationLink, answer Status, use
 
 // opens checks that the link is the invitation's newest, and that the invitation
 // still is one.
-func (f LinkAnswerFacts) opens(link InvitationLink) error {
+func (f LinkAnswerFacts) opens(link InvitationLink, now time.Time) error {
 	row := f.Invitation.Membership
-	switch {
-	case !row.Invited || row.Status == Left || row.Status == Removed:
+	switch status := row.StatusAt(now); {
+	case !row.Invited || status == Left || status == Removed:
 		return notFound("invitation")
 	case row.Status == Canceled:
 		return refuse(InviteWithdrawn, "this invitation was withdrawn; ask an administrator of %q for a new one", f.Invitation.Account.Name)

@@ -13,7 +13,7 @@ func (s *Service) InvitationByLink(ctx context.Context, link InvitationLink) (Li
 		return LinkedInvitation{}, missing(err, notFound("invitation"))
 	}
 	facts := LinkAnswerFacts{AnswerFacts: AnswerFacts{Invitation: linked.Invitation}, Generation: linked.Link.Generation}
-	if err := facts.opens(link); err != nil && KindOf(err) == NotFound {
+	if err := facts.opens(link, s.now()); err != nil && KindOf(err) == NotFound {
 		return LinkedInvitation{}, err
 	}
 	// What a shown link proves nothing of is not told to who holds it.

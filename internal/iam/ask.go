@@ -83,6 +83,9 @@ func (s *Service) RenewInvitation(
 func (s *Service) renew(tx Tx, facts MemberFacts, actor Actor, expiresOn time.Time, ids FreshIDs, entry AuditEntry) (Invited, error) {
 	old := facts.Target
 	request := InviteRequest{Email: old.Email, RoleIDs: roleIDsOf(old), ExpiresOn: expiresOn, Locale: facts.Link.Locale, Note: old.Note}
+	if old.EndsOn.After(tx.Now()) {
+		request.EndsOn = old.EndsOn
+	}
 	inviting, err := tx.InviteFacts(old.AccountID, old.Email, actor)
 	if err != nil {
 		return Invited{}, err

@@ -31,6 +31,9 @@ const (
 	MemberEdit     Action = "member.edit"
 	MemberRemove   Action = "member.remove"
 	MemberLeave    Action = "member.leave"
+	MemberWarn     Action = "member.warn"   // the clock said that a membership ends soon
+	MemberExpire   Action = "member.expire" // and ended it
+	MemberKeep     Action = "member.keep"   // or took the end away, of the last Super Administrator
 	AccountCreate  Action = "account.create"
 	AccountChange  Action = "account.edit"
 	AccountDelete  Action = "account.delete"

@@ -121,7 +121,8 @@ type BulkFacts struct {
 	Shown bool
 	Seats int
 	Rows  []BulkRow // the next ones that wait
-	// Standing are the live rows of the addresses, by address.
+	// Standing are the live rows of the addresses, by address, and memberships whose
+	// time is up but which are not ended yet.
 	Standing map[string]Member
 }
 
@@ -143,9 +144,12 @@ func (f BulkFacts) mayGoOn() error {
 }
 
 // invite are the facts of one row. seats are those taken before it.
-func (f BulkFacts) invite(row BulkRow, seats int) InviteFacts {
+func (f BulkFacts) invite(row BulkRow, seats int, now time.Time) InviteFacts {
 	facts := InviteFacts{AccountFacts: f.AccountFacts, Seats: seats}
-	if standing, ok := f.Standing[row.Email]; ok {
+	switch standing, ok := f.Standing[row.Email]; {
+	case ok && standing.over(now):
+		facts.Over = standing.ID
+	case ok:
 		facts.Existing, facts.Grantor, facts.Locale = &standing.Membership, standing.GrantorFacts, standing.Locale
 	}
 	return facts

@@ -122,7 +122,7 @@ func (f BulkFacts) preview(rows []BulkRow, left *budget, now time.Time) {
 		if row.Outcome != BulkWaiting {
 			continue
 		}
-		decision, err := DecideInvite(f.invite(*row, seats), f.Bulk.Actor, row.request(), FreshIDs{}, now)
+		decision, err := DecideInvite(f.invite(*row, seats, now), f.Bulk.Actor, row.request(), FreshIDs{}, now)
 		if err == nil && decision.Action == InviteCreate {
 			err = left.spend(now)
 		}

@@ -82,7 +82,7 @@ func (s *Service) inviteEach(tx Tx, facts BulkFacts, rows []BulkRow, ids []ID, o
 	seats := facts.Seats
 	for i := range rows {
 		row, entry := &rows[i], facts.Bulk.entryOf(operation, rows[i])
-		decision, err := s.inviteOne(tx, facts.invite(*row, seats), facts.Bulk, row, ids[i], entry)
+		decision, err := s.inviteOne(tx, facts.invite(*row, seats, tx.Now()), facts.Bulk, row, ids[i], entry)
 		if err != nil && !refusesRow(err) {
 			return fmt.Errorf("line %d: %w", row.Line, err)
 		}

@@ -17,9 +17,13 @@ const (
 	ExpiredMessage    DeliveryKind = "expired"
 	AcceptedMessage   DeliveryKind = "accepted"
 	LinkAskedMessage  DeliveryKind = "link_asked"
-	SignInMessage     DeliveryKind = "sign_in" // a link and a code that prove a mailbox
-	AddressMessage    DeliveryKind = "address" // the same, for a new address of a user
-	NoticeMessage     DeliveryKind = "notice"  // something about the user's security changed; Detail says what
+
+	MembershipEndsMessage DeliveryKind = "membership_ends" // to the member, a while before
+	MemberEndsMessage     DeliveryKind = "member_ends"     // to whoever set that end
+
+	SignInMessage  DeliveryKind = "sign_in" // a link and a code that prove a mailbox
+	AddressMessage DeliveryKind = "address" // the same, for a new address of a user
+	NoticeMessage  DeliveryKind = "notice"  // something about the user's security changed; Detail says what
 )
 
 // DeliveryState is where a message stands.

@@ -60,6 +60,15 @@ func (d DueDelivery) lapsed(now time.Time) string {
 		if status != Canceled {
 			return "the invitation is " + string(status)
 		}
+	case MembershipEndsMessage, MemberEndsMessage:
+		switch {
+		case status != Accepted:
+			return "the membership is " + string(status)
+		case row.EndsOn.IsZero():
+			return "the membership has no end any more"
+		case d.Kind == MemberEndsMessage:
+			return d.lapsedNews(status)
+		}
 	case ExpiredMessage, AcceptedMessage, LinkAskedMessage:
 		return d.lapsedNews(status)
 	case SignInMessage, AddressMessage:

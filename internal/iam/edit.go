@@ -10,18 +10,46 @@ import (
 const MaxNote = 500
 
 // MemberChange is a change of a member, or of a pending invitation; what is nil or
-// zero stays as it is. All but the roles are a pending invitation's.
+// zero stays as it is. All but the roles and the end of the membership are a pending
+// invitation's. Of a member that accepted ExpiresOn is that end, too: both names mean
+// the same then.
 type MemberChange struct {
 	RoleIDs   []ID
-	ExpiresOn time.Time
-	Locale    *string // a BCP 47 tag; "" is the account's
-	Note      *string // "" takes it away
-	Resend    bool    // by a new link, as DecideResend does
+	ExpiresOn *time.Time // zero: of a member never, of an invitation as it was
+	EndsOn    *time.Time // of the membership, zero: never
+	Locale    *string    // a BCP 47 tag; "" is the account's
+	Note      *string    // "" takes it away
+	Resend    bool       // by a new link, as DecideResend does
 }
 
 // ofInvitation reports whether the edit asks for what only a pending invitation has.
-func (e MemberChange) ofInvitation() bool {
-	return !e.ExpiresOn.IsZero() || e.Locale != nil || e.Note != nil || e.Resend
+func (e MemberChange) ofInvitation() bool { return e.Locale != nil || e.Note != nil || e.Resend }
+
+// invitationEnd is the end that is asked for a pending row, zero where none is.
+func (e MemberChange) invitationEnd() time.Time {
+	if e.ExpiresOn == nil {
+		return time.Time{}
+	}
+	return *e.ExpiresOn
+}
+
+// memberEnd is the end that is asked for a member, and under which name; nil where
+// none is. The end that its invitation had is not one: that is what somebody sends
+// back who read the row before it was accepted.
+func (e MemberChange) memberEnd(row Membership) (asked *time.Time, pointer string, err error) {
+	const own, longer = "/expires_on", "/membership_expires_on"
+	asked, pointer = e.ExpiresOn, own
+	if asked != nil && !asked.IsZero() && asked.Equal(row.ExpiresOn) {
+		asked = nil
+	}
+	switch {
+	case e.EndsOn == nil:
+	case asked != nil && !asked.Equal(*e.EndsOn):
+		return nil, "", invalid(longer, "and expires_on are the same end of this member and must not differ")
+	default:
+		asked, pointer = e.EndsOn, longer
+	}
+	return asked, pointer, nil
 }
 
 // EditDecision is what an edit leads to. Sends says that the invited gets a mail
@@ -60,24 +88,36 @@ func DecideEdit(f MemberFacts, actor Actor, edit MemberChange, mailing Mailing, 
 	if status == Pending {
 		return f.editPending(actor, edit, roles, mailing, now)
 	}
-	return f.editAccepted(edit, roles)
+	return f.editAccepted(actor, edit, roles, now)
 }
 
-func (f MemberFacts) editAccepted(edit MemberChange, roles []Role) (EditDecision, error) {
+// editAccepted changes a member. Who sets its end is who hears of it before.
+func (f MemberFacts) editAccepted(actor Actor, edit MemberChange, roles []Role, now time.Time) (EditDecision, error) {
 	if edit.ofInvitation() {
-		return EditDecision{}, refuse(AlreadyAnswered, "this invitation was accepted already; of a member only the roles can be edited")
+		return EditDecision{}, refuse(AlreadyAnswered,
+			"this invitation was accepted already; of a member only the roles and the end of the membership can be edited")
 	}
-	decision := EditDecision{Row: f.Target, Link: f.Link, Action: MemberEdit}
-	if sameRoles(f.Target.Roles, roles) {
-		return decision, nil
+	asked, pointer, err := edit.memberEnd(f.Target)
+	if err != nil {
+		return EditDecision{}, err
 	}
-	decision.Row.Roles, decision.Changed = roles, true
-	if !decision.Row.SuperAdmin() {
+	row := f.Target
+	if asked != nil && !asked.Equal(row.EndsOn) {
+		if row.EndsOn, err = membershipEnd(pointer, *asked, now); err != nil {
+			return EditDecision{}, err
+		}
+		row.EndWake, row.Grantor = endWake(row, true, now), actor.Grantor()
+	}
+	if !sameRoles(row.Roles, roles) {
+		row.Roles = roles
+	}
+	if !row.SuperAdmin() || f.Target.governs() && !row.governs() {
 		if err := keepsSuperAdmin(f.Target, f.TargetActive, f.OtherSuperAdmins); err != nil {
 			return EditDecision{}, err
 		}
 	}
-	return decision, nil
+	changed := !sameRoles(f.Target.Roles, row.Roles) || !row.EndsOn.Equal(f.Target.EndsOn)
+	return EditDecision{Row: row, Link: f.Link, Changed: changed, Action: MemberEdit}, nil
 }
 
 func (f MemberFacts) editPending(actor Actor, edit MemberChange, roles []Role, mailing Mailing, now time.Time) (EditDecision, error) {
@@ -99,16 +139,16 @@ func (f MemberFacts) editPending(actor Actor, edit MemberChange, roles []Role, m
 			return EditDecision{}, err
 		}
 	}
-	if !edit.ExpiresOn.IsZero() && !edit.ExpiresOn.Equal(row.ExpiresOn) {
-		if row.ExpiresOn, err = expiry(f.Account, edit.ExpiresOn, now); err != nil {
-			return EditDecision{}, err
-		}
+	if row, err = f.editEnds(row, edit, now); err != nil {
+		return EditDecision{}, err
+	}
+	if !row.ExpiresOn.Equal(f.Target.ExpiresOn) {
 		link.WakeOn = mailing.moved(f.Target, row, link, now)
 	}
-	edited := !sameRoles(row.Roles, f.Target.Roles) || row.Note != f.Target.Note || !row.ExpiresOn.Equal(f.Target.ExpiresOn) ||
-		link.Locale != f.Link.Locale
+	edited := !sameRoles(row.Roles, f.Target.Roles) || row.Note != f.Target.Note || link.Locale != f.Link.Locale ||
+		!row.ExpiresOn.Equal(f.Target.ExpiresOn) || !row.EndsOn.Equal(f.Target.EndsOn)
 	if edit.Resend {
-		if row, link, err = mailing.sendAgain(f.Account, row, link, edit.ExpiresOn, now); err != nil {
+		if row, link, err = mailing.sendAgain(f.Account, row, link, edit.invitationEnd(), now); err != nil {
 			return EditDecision{}, err
 		}
 	}
@@ -123,6 +163,24 @@ func (f MemberFacts) editPending(actor Actor, edit MemberChange, roles []Role, m
 	}
 	decision.Changed = edited || edit.Resend || row.Grantor != f.Target.Grantor
 	return decision, nil
+}
+
+// editEnds changes when a pending row ends, and when the membership will that it
+// offers.
+func (f MemberFacts) editEnds(row Membership, edit MemberChange, now time.Time) (Membership, error) {
+	var err error
+	asked := edit.invitationEnd()
+	if !asked.IsZero() && !asked.Equal(row.ExpiresOn) {
+		if row.ExpiresOn, err = expiry(f.Account, asked, now); err != nil {
+			return Membership{}, err
+		}
+	}
+	if edit.EndsOn != nil && !edit.EndsOn.Equal(row.EndsOn) {
+		if row.EndsOn, err = membershipEnd("/membership_expires_on", *edit.EndsOn, now); err != nil {
+			return Membership{}, err
+		}
+	}
+	return withinMembership(row, asked)
 }
 
 // moved is when the clock next has to do with a pending row whose end was moved. A

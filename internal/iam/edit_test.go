@@ -24,30 +24,30 @@ func TestDecideEditOfAnInvitation(t *testing.T) {
 		action iam.Action
 		check  func(d iam.EditDecision) bool
 	}{
-		{"a later end moves the reminder along", nil, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: noon.Add(9 * day)}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
+		{"a later end moves the reminder along", nil, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: new(noon.Add(9 * day))}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
 			return d.Row.ExpiresOn.Equal(noon.Add(9*day)) && d.Link.WakeOn.Equal(noon.Add(7*day)) && d.Link.Generation == 1 && !d.Sends
 		}},
-		{"an end so near that there is no reminder any more", nil, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: noon.Add(day)}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
+		{"an end so near that there is no reminder any more", nil, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: new(noon.Add(day))}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
 			return d.Row.ExpiresOn.Equal(noon.Add(day)) && d.Link.WakeOn.Equal(noon.Add(day))
 		}},
-		{"who was reminded is not reminded again", func(f *iam.MemberFacts) { f.Link.WakeOn = ends }, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: noon.Add(9 * day)}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
+		{"who was reminded is not reminded again", func(f *iam.MemberFacts) { f.Link.WakeOn = ends }, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: new(noon.Add(9 * day))}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
 			return d.Link.WakeOn.Equal(noon.Add(9 * day))
 		}},
-		{"a moment that the invited chose stays", func(f *iam.MemberFacts) { f.Link.WakeOn = noon.Add(day) }, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: noon.Add(9 * day)}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
+		{"a moment that the invited chose stays", func(f *iam.MemberFacts) { f.Link.WakeOn = noon.Add(day) }, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: new(noon.Add(9 * day))}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
 			return d.Link.WakeOn.Equal(noon.Add(day))
 		}},
-		{"unless it would lie behind the end", func(f *iam.MemberFacts) { f.Link.WakeOn = noon.Add(3 * day) }, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: noon.Add(2 * day)}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
+		{"unless it would lie behind the end", func(f *iam.MemberFacts) { f.Link.WakeOn = noon.Add(3 * day) }, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: new(noon.Add(2 * day))}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
 			return d.Link.WakeOn.Equal(noon.Add(2 * day))
 		}},
 		{"one that was too short for a reminder gets one with more time", func(f *iam.MemberFacts) {
 			f.Target.ExpiresOn, f.Link.WakeOn, f.Link.SentOn = noon.Add(day), noon.Add(day), noon
-		}, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: noon.Add(9 * day)}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
+		}, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: new(noon.Add(9 * day))}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
 			return d.Link.WakeOn.Equal(noon.Add(7 * day))
 		}},
-		{"an end in the past", nil, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: noon.Add(-time.Hour)}, iam.Invalid, "", nil},
-		{"too near", nil, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: noon.Add(time.Hour - 1)}, iam.Invalid, "", nil},
-		{"too far", nil, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: noon.Add(iam.MaxLifetime + 1)}, iam.Invalid, "", nil},
-		{"the end that it has, however near", func(f *iam.MemberFacts) { f.Target.ExpiresOn = noon.Add(time.Minute) }, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: noon.Add(time.Minute)}, iam.Internal, iam.InviteConfirm, nil},
+		{"an end in the past", nil, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: new(noon.Add(-time.Hour))}, iam.Invalid, "", nil},
+		{"too near", nil, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: new(noon.Add(time.Hour - 1))}, iam.Invalid, "", nil},
+		{"too far", nil, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: new(noon.Add(iam.MaxLifetime + 1))}, iam.Invalid, "", nil},
+		{"the end that it has, however near", func(f *iam.MemberFacts) { f.Target.ExpiresOn = noon.Add(time.Minute) }, []iam.Role{manager()}, iam.MemberChange{ExpiresOn: new(noon.Add(time.Minute))}, iam.Internal, iam.InviteConfirm, nil},
 		{"a note", nil, []iam.Role{manager()}, iam.MemberChange{Note: text(" Hello,\r\nyou ")}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool { return d.Row.Note == "Hello,\nyou" }},
 		{"no note any more", nil, []iam.Role{manager()}, iam.MemberChange{Note: text("")}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool { return d.Row.Note == "" }},
 		{"the longest note", nil, []iam.Role{manager()}, iam.MemberChange{Note: text(strings.Repeat("ä", iam.MaxNote))}, iam.Internal, iam.InviteEdit, nil},
@@ -63,7 +63,7 @@ func TestDecideEditOfAnInvitation(t *testing.T) {
 		{"a new mail, and nothing else", nil, []iam.Role{manager()}, iam.MemberChange{Resend: true}, iam.Internal, iam.InviteResend, func(d iam.EditDecision) bool {
 			return d.Sends && d.Link.Generation == 2 && d.Link.SentOn.Equal(noon) && d.Link.AskedOn.IsZero() && d.Row.ExpiresOn.Equal(ends)
 		}},
-		{"a new mail with a new end", nil, []iam.Role{manager()}, iam.MemberChange{Resend: true, ExpiresOn: noon.Add(3 * day)}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
+		{"a new mail with a new end", nil, []iam.Role{manager()}, iam.MemberChange{Resend: true, ExpiresOn: new(noon.Add(3 * day))}, iam.Internal, iam.InviteEdit, func(d iam.EditDecision) bool {
 			return d.Sends && d.Link.Generation == 2 && d.Row.ExpiresOn.Equal(noon.Add(3*day)) && d.Link.WakeOn.Equal(noon.Add(day))
 		}},
 		{"KF-61: a new mail too soon", func(f *iam.MemberFacts) { f.Link.SentOn = noon.Add(-time.Minute) }, []iam.Role{manager()}, iam.MemberChange{Resend: true, Note: text("x")}, iam.BudgetSpent, "", nil},
@@ -105,7 +105,7 @@ func TestEditingAnInvitation(t *testing.T) {
 	l := newLife(t)
 	row := l.invite(t, l.founder, "guest@example.com").ID
 	note, locale := "Come and see", "en"
-	edited := must(l.EditInvitation(t.Context(), l.founder, l.account, row, iam.MemberChange{Note: &note, Locale: &locale, ExpiresOn: l.now().Add(72 * time.Hour)}))(t)
+	edited := must(l.EditInvitation(t.Context(), l.founder, l.account, row, iam.MemberChange{Note: &note, Locale: &locale, ExpiresOn: new(l.now().Add(72 * time.Hour))}))(t)
 	if m := edited.Member; m.Note != note || m.Locale != locale || !m.ExpiresOn.Equal(l.now().Add(72*time.Hour)) {
 		t.Errorf("got %+v", m)
 	}

@@ -85,8 +85,9 @@ type InviteRequest struct {
 	RoleIDs   []ID
 	Direct    bool
 	ExpiresOn time.Time
-	Locale    string // of its messages and pages, a BCP 47 tag; "" is the account's
-	Note      string // the inviter's word to the invited
+	Locale    string    // of its messages and pages, a BCP 47 tag; "" is the account's
+	Note      string    // the inviter's word to the invited
+	EndsOn    time.Time // of the membership; zero: never
 }
 
 // mayInvite checks what the actor needs to ask this at all, whatever becomes of
@@ -109,6 +110,7 @@ type InviteFacts struct {
 	Existing *Membership
 	Grantor  GrantorFacts // of Existing, when it is pending
 	Locale   string       // of Existing
+	Over     ID           // a membership of the address, or its user, whose time is up; "": none
 	User     *User        // of the address, if there is one
 	Seats    int          // pending and accepted rows
 }
@@ -159,6 +161,9 @@ func DecideInvite(f InviteFacts, actor Actor, request InviteRequest, ids FreshID
 	row := Membership{
 		ID: ids.Membership, AccountID: f.Account.ID, Email: request.Email, Roles: roles, CreatedOn: now, Grantor: actor.Grantor(),
 	}
+	if row.EndsOn, err = membershipEnd("/membership_expires_on", request.EndsOn, now); err != nil {
+		return InviteDecision{}, err
+	}
 	if request.Direct {
 		if note != "" {
 			return InviteDecision{}, invalid("/note", "is for who is asked; a member who is added directly gets no message")
@@ -166,6 +171,9 @@ func DecideInvite(f InviteFacts, actor Actor, request InviteRequest, ids FreshID
 		return decideDirectAdd(f, row, ids.User, now)
 	}
 	if row.ExpiresOn, err = expiry(f.Account, request.ExpiresOn, now); err != nil {
+		return InviteDecision{}, err
+	}
+	if row, err = withinMembership(row, request.ExpiresOn); err != nil {
 		return InviteDecision{}, err
 	}
 	row.Status, row.Invited, row.InvitedBy, row.InvitedOn, row.Note = Pending, true, actor.Name(), now, note
@@ -185,6 +193,7 @@ func decideDirectAdd(f InviteFacts, row Membership, userID ID, now time.Time) (I
 		return InviteDecision{}, invalid("/email", "the user with this address has not proven it; invite the address instead")
 	}
 	row.Status, row.AnsweredOn = Accepted, now
+	row.EndWake = endWake(row, false, now)
 	decision.Row = row
 	return decision, nil
 }

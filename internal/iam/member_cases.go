@@ -52,7 +52,7 @@ func (s *Service) AccountInvitation(ctx context.Context, actor Actor, accountID,
 	if err != nil {
 		return Account{}, Member{}, missing(err, notFound("invitation"))
 	}
-	if !member.Invited || member.Status == Left || member.Status == Removed {
+	if status := member.StatusAt(s.now()); !member.Invited || status == Left || status == Removed {
 		return Account{}, Member{}, notFound("invitation")
 	}
 	return account, member, nil
@@ -134,6 +134,9 @@ func (s *Service) applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision
 		if err := s.mailing.settle(tx, facts.Account.ID, decision.Row.Email); err != nil {
 			return err
 		}
+		if err := s.settleOver(tx, facts); err != nil {
+			return err
+		}
 		link := firstLink(decision.Row, s.mailing, decision.Locale, tx.Now())
 		if err := tx.InsertMembership(decision.Row, link, entry); err != nil || decision.Row.Status != Pending {
 			return err
@@ -143,6 +146,19 @@ func (s *Service) applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision
 	entry.Before = snapshot(*decision.Before)
 	err := tx.UpdateMembership(*decision.Before, decision.Row, entry)
 	decision.Row.Revision++
+	return err
+}
+
+// settleOver ends a membership of the invited whose time is up. The last Super
+// Administrator stays, and is found as what it is by who tries again.
+func (s *Service) settleOver(tx Tx, facts InviteFacts) error {
+	if facts.Over == "" {
+		return nil
+	}
+	done, err := s.endTerms(tx, facts.Account.ID, []ID{facts.Over})
+	if err == nil && done.Kept > 0 {
+		err = refuse(AlreadyMember, "this address is the account's last Super Administrator, whose membership does not end")
+	}
 	return err
 }
 
@@ -170,7 +186,7 @@ func (a Actor) asGrantor(own *Membership) GrantorFacts {
 // appoint takes the flag off an account that gets a Super Administrator again.
 // active says that the row's user can act.
 func appoint(tx Tx, account Account, row Membership, active bool, entry AuditEntry) error {
-	if !account.NeedsSuperAdmin || !active || row.Status != Accepted || !row.SuperAdmin() {
+	if !account.NeedsSuperAdmin || !active || row.Status != Accepted || !row.governs() {
 		return nil
 	}
 	account.NeedsSuperAdmin = false

@@ -41,16 +41,22 @@ type Membership struct {
 	Grantor   Grantor // whose rights are computed at accept
 	Note      string  `json:",omitempty"` // the inviter's word to the invited
 
+	EndsOn  time.Time `json:",omitzero"` // when the membership ends, once it was accepted; zero: never
+	EndWake time.Time `json:",omitzero"` // when the clock next has to do with that: to warn, else to end it
+
 	CreatedOn  time.Time
 	AnsweredOn time.Time // zero until answered
 	Revision   int64     // rises by one with each change; the store's guard
 }
 
-// StatusAt is the state at now: from ExpiresOn on a pending row is expired,
-// with no job needed.
+// StatusAt is the state at now: from ExpiresOn on a pending row is expired, and from
+// EndsOn on an accepted one removed, with no job needed.
 func (m Membership) StatusAt(now time.Time) Status {
 	if m.Status == Pending && !m.ExpiresOn.IsZero() && !now.Before(m.ExpiresOn) {
 		return Expired
+	}
+	if m.over(now) {
+		return Removed
 	}
 	return m.Status
 }
@@ -131,6 +137,8 @@ func (f AnswerFacts) decide(answer Status, now time.Time) (Membership, error) {
 		return Membership{}, refuse(InviteExpired,
 			"this invitation expired on %s; ask an administrator of %q for a new one",
 			row.ExpiresOn.Format(time.RFC3339), f.Invitation.Account.Name)
+	case current == Removed: // by the clock
+		return Membership{}, notFound("invitation")
 	case current != Pending:
 		return Membership{}, refuse(AlreadyAnswered,
 			"this invitation was %s already; to change that, %s", current, wayBack(current))
@@ -143,6 +151,9 @@ func (f AnswerFacts) decide(answer Status, now time.Time) (Membership, error) {
 	row.Status = answer
 	row.UserID = f.User.ID
 	row.AnsweredOn = now
+	if answer == Accepted {
+		row.EndWake = endWake(row, false, now)
+	}
 	return row, nil
 }
 

@@ -63,7 +63,7 @@ func (s *Service) own(ctx context.Context, actor Actor, id ID) (Invitation, erro
 	if err != nil {
 		return Invitation{}, missing(err, notFound("membership"))
 	}
-	if !invitation.belongsTo(actor.User.Invitee()) {
+	if !invitation.belongsTo(actor.User.Invitee()) || invitation.over(s.now()) {
 		return Invitation{}, notFound("membership")
 	}
 	return invitation, nil
@@ -203,10 +203,11 @@ type memberSnapshot struct {
 	Granted   ActorKind  `json:"grantor_kind"`
 	Grantor   ID         `json:"grantor_id,omitempty"`
 	ExpiresOn *time.Time `json:"expires_on,omitempty"`
+	EndsOn    *time.Time `json:"membership_expires_on,omitempty"`
 }
 
 func snapshotOf(m Membership) memberSnapshot {
-	return memberSnapshot{m.Status, m.Email, m.UserID, roleIDsOf(m), m.Grantor.Kind, m.Grantor.ID, optional(m.ExpiresOn)}
+	return memberSnapshot{m.Status, m.Email, m.UserID, roleIDsOf(m), m.Grantor.Kind, m.Grantor.ID, optional(m.ExpiresOn), optional(m.EndsOn)}
 }
 
 func snapshot(m Membership) string { return encode(snapshotOf(m)) }

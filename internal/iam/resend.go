@@ -32,6 +32,9 @@ func (m Mailing) sendAgain(account Account, row Membership, link Link, asked, no
 	if !asked.IsZero() || (!row.ExpiresOn.IsZero() && end.After(row.ExpiresOn)) {
 		row.ExpiresOn = end
 	}
+	if row, err = withinMembership(row, asked); err != nil {
+		return Membership{}, Link{}, err
+	}
 	return row, link.next(row, m, now), nil
 }
 

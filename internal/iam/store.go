@@ -162,6 +162,9 @@ type Tx interface {
 	// the clock has to do with: pending ones, not due, that wake by now. What is
 	// said of others than the row and its grantor is left out.
 	WakeFacts(accountID ID, ids []ID) ([]LinkFacts, error)
+	// TermFacts are those of an account's members, MaxWaking at most, that have an end
+	// with which the clock has to do by now.
+	TermFacts(accountID ID, ids []ID) ([]TermFacts, error)
 	// RoleHolders counts the live rows that hold a role.
 	RoleHolders(id ID) (int, error)
 	// DefinedRoles lists the roles of one origin (see InsertRole).

@@ -18,6 +18,7 @@ const sweepBound = 512
 type Waking struct {
 	ID, AccountID ID
 	Due           bool // it ends; else it is to be reminded of
+	Member        bool // it is a membership that has an end; else a pending invitation
 }
 
 // Swept is what one sweep did. Skipped are reminders of what could not be accepted
@@ -25,6 +26,7 @@ type Waking struct {
 // as is known, zero for never; More says that there is now.
 type Swept struct {
 	Expired, Reminded, Skipped int
+	Ended, Warned, Kept        int // memberships: by their end, before it, and the last Super Administrator
 	Purged                     int // messages that ended long ago
 	Next                       time.Time
 	More                       bool
@@ -41,7 +43,7 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 	if err != nil {
 		return Swept{}, err
 	}
-	swept := Swept{More: len(waking) == sweepBound}
+	swept := Swept{More: len(waking) >= sweepBound}
 	var errs []error
 	for _, group := range s.groups(waking) {
 		done, err := s.wake(ctx, group)
@@ -52,6 +54,9 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 		swept.Expired += done.Expired
 		swept.Reminded += done.Reminded
 		swept.Skipped += done.Skipped
+		swept.Ended += done.Ended
+		swept.Warned += done.Warned
+		swept.Kept += done.Kept
 		if done == (Swept{}) {
 			// Somebody else was here meanwhile, and is at the next ones already.
 			swept.More = true
@@ -109,7 +114,7 @@ func (s *Service) groups(waking []Waking) [][]Waking {
 		}
 		last := len(groups) - 1
 		groups[last] = append(groups[last], row)
-		if !row.Due {
+		if !row.Due || row.Member {
 			reminders++
 		}
 	}
@@ -126,9 +131,12 @@ func (s *Service) groups(waking []Waking) [][]Waking {
 // wake does what the clock has to do with rows of one account.
 func (s *Service) wake(ctx context.Context, rows []Waking) (Swept, error) {
 	accountID := rows[0].AccountID
-	var ids []ID
+	var ids, members []ID
 	for _, row := range rows {
-		if !row.Due {
+		switch {
+		case row.Member:
+			members = append(members, row.ID)
+		case !row.Due:
 			ids = append(ids, row.ID)
 		}
 	}
@@ -140,14 +148,18 @@ func (s *Service) wake(ctx context.Context, rows []Waking) (Swept, error) {
 		if err == nil {
 			err = s.mailing.tellEnded(tx, ended)
 		}
+		done := Swept{}
+		if err == nil && len(members) > 0 {
+			done, err = s.endTerms(tx, accountID, members)
+		}
+		done.Expired = len(ended)
 		if err != nil || len(ids) == 0 {
-			return Swept{Expired: len(ended)}, err
+			return done, err
 		}
 		waking, err := tx.WakeFacts(accountID, ids)
 		if err != nil {
 			return Swept{}, err
 		}
-		done := Swept{Expired: len(ended)}
 		for _, facts := range waking {
 			reminded, err := s.remind(tx, facts)
 			switch {

@@ -40,7 +40,7 @@ type Courier struct {
 func (*Courier) Kinds() []iam.DeliveryKind {
 	return []iam.DeliveryKind{
 		iam.InvitationMessage, iam.ReminderMessage, iam.WithdrawnMessage, iam.ExpiredMessage, iam.AcceptedMessage,
-		iam.LinkAskedMessage, iam.SignInMessage, iam.AddressMessage, iam.NoticeMessage,
+		iam.LinkAskedMessage, iam.MembershipEndsMessage, iam.MemberEndsMessage, iam.SignInMessage, iam.AddressMessage, iam.NoticeMessage,
 	}
 }
 
@@ -92,6 +92,14 @@ func (c *Courier) letter(m iam.DueDelivery) (Letter, error) {
 		}, nil
 	case iam.AcceptedMessage:
 		return Accepted{Account: account.Name, Address: row.Email, Roles: roleNames(row), Brand: brand}, nil
+	case iam.MembershipEndsMessage:
+		return MembershipEnds{
+			Account: account.Name, Roles: roleNames(row), Ends: row.EndsOn, Left: row.EndsOn.Sub(c.Now()), Brand: brand,
+		}, nil
+	case iam.MemberEndsMessage:
+		return MemberEnds{
+			Account: account.Name, Address: row.Email, Roles: roleNames(row), Ends: row.EndsOn, Left: row.EndsOn.Sub(c.Now()), Brand: brand,
+		}, nil
 	case iam.LinkAskedMessage:
 		return LinkAsked{
 			Account: account.Name, Address: row.Email, Roles: roleNames(row), Asked: m.Link.AskedOn, Brand: brand,

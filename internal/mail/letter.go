@@ -74,6 +74,25 @@ type Accepted struct {
 	Brand   *Brand
 }
 
+// MembershipEnds tells a member that its membership ends soon.
+type MembershipEnds struct {
+	Account string
+	Roles   []string
+	Ends    time.Time
+	Left    time.Duration // until then
+	Brand   *Brand
+}
+
+// MemberEnds tells the same to who set that end.
+type MemberEnds struct {
+	Account string
+	Address string
+	Roles   []string
+	Ends    time.Time
+	Left    time.Duration
+	Brand   *Brand
+}
+
 // LinkAsked tells the inviting side that somebody opened a dead link and asks
 // for a new one, which the account has to confirm.
 type LinkAsked struct {
@@ -134,17 +153,19 @@ type Notice struct {
 // Test is what `hither mail test` sends.
 type Test struct{ Sent time.Time }
 
-func (Invitation) name() string    { return "invitation" }
-func (Reminder) name() string      { return "reminder" }
-func (Withdrawn) name() string     { return "withdrawn" }
-func (Expired) name() string       { return "expired" }
-func (ExpiredMany) name() string   { return "expired-many" }
-func (Accepted) name() string      { return "accepted" }
-func (LinkAsked) name() string     { return "link-asked" }
-func (SignIn) name() string        { return "sign-in" }
-func (AddressChange) name() string { return "address-change" }
-func (n Notice) name() string      { return "notice-" + string(n.Event) }
-func (Test) name() string          { return "test" }
+func (Invitation) name() string     { return "invitation" }
+func (Reminder) name() string       { return "reminder" }
+func (Withdrawn) name() string      { return "withdrawn" }
+func (Expired) name() string        { return "expired" }
+func (ExpiredMany) name() string    { return "expired-many" }
+func (Accepted) name() string       { return "accepted" }
+func (MembershipEnds) name() string { return "membership-ends" }
+func (MemberEnds) name() string     { return "member-ends" }
+func (LinkAsked) name() string      { return "link-asked" }
+func (SignIn) name() string         { return "sign-in" }
+func (AddressChange) name() string  { return "address-change" }
+func (n Notice) name() string       { return "notice-" + string(n.Event) }
+func (Test) name() string           { return "test" }
 
 func (l Invitation) view() view {
 	return view{
@@ -173,6 +194,14 @@ func (l ExpiredMany) view() view {
 
 func (l Accepted) view() view {
 	return view{Account: l.Account, Address: l.Address, Person: l.Person, roles: l.Roles, Link: l.Link, brand: l.Brand}
+}
+
+func (l MembershipEnds) view() view {
+	return view{Account: l.Account, roles: l.Roles, ends: l.Ends, left: l.Left, brand: l.Brand}
+}
+
+func (l MemberEnds) view() view {
+	return view{Account: l.Account, Address: l.Address, roles: l.Roles, ends: l.Ends, left: l.Left, brand: l.Brand}
 }
 
 func (l LinkAsked) view() view {

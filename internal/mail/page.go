@@ -91,6 +91,7 @@ func rows(w *words, v *view) ([]row, error) {
 		{"roles", v.Roles},
 		{"expires", v.Expires},
 		{"expired", v.Expired},
+		{"ends", v.Ends},
 		{"what", v.What},
 		{"time", v.Time},
 		{"place", v.Place},

@@ -28,6 +28,8 @@ func Samples(base string) []Letter {
 		Expired{Account: invitation.Account, Address: address, Expired: now, Link: members},
 		ExpiredMany{Account: invitation.Account, Addresses: []string{address, "lovelace@example.com"}, Count: 5, Link: members},
 		Accepted{Account: invitation.Account, Address: address, Person: "Charles Babbage", Roles: invitation.Roles, Link: members},
+		MembershipEnds{Account: invitation.Account, Roles: invitation.Roles, Ends: now.AddDate(0, 0, 7), Left: 7 * 24 * time.Hour},
+		MemberEnds{Account: invitation.Account, Address: address, Roles: invitation.Roles, Ends: now.AddDate(0, 0, 7), Left: 7 * 24 * time.Hour},
 		LinkAsked{Account: invitation.Account, Address: address, Roles: invitation.Roles, Asked: now, Link: members},
 		SignIn{Link: base + "/s/aWxsdXN0cmF0aW9uLW9ubHk", Code: "7KQF-M3ZX", Lasts: minutes, Asked: now, Place: place},
 		AddressChange{Link: base + "/a/aWxsdXN0cmF0aW9uLW9ubHk", Code: "4TWB-9HRC", Lasts: minutes, Asked: now, Place: place},
@@ -53,6 +55,8 @@ func bare(base string) []Letter {
 		ExpiredMany{Account: "A", Addresses: []string{"a@example.com"}, Count: 2},
 		ExpiredMany{Account: "A", Addresses: []string{"a@example.com", "b@example.com"}, Count: 2},
 		Accepted{Account: "A", Address: "a@example.com"},
+		MembershipEnds{Account: "A", Roles: []string{"R"}, Ends: now},
+		MemberEnds{Account: "A", Address: "a@example.com", Roles: []string{"R"}, Ends: now, Left: 5 * time.Hour},
 	}
 	for _, event := range Events() {
 		letters = append(letters, Notice{Event: event, Time: now})

@@ -29,6 +29,7 @@ type view struct {
 	Note        []string // lines
 	Expires     string
 	Expired     string
+	Ends        string // of a membership
 	Time        string
 	Link        string
 	Unsubscribe string
@@ -38,6 +39,7 @@ type view struct {
 	addresses []string
 	expires   time.Time
 	expired   time.Time
+	ends      time.Time
 	time      time.Time
 	lasts     time.Duration
 	left      time.Duration
@@ -118,7 +120,7 @@ func (v *view) write(w *words) (err error) {
 	for _, moment := range []struct {
 		text *string
 		time time.Time
-	}{{&v.Expires, v.expires}, {&v.Expired, v.expired}, {&v.Time, v.time}} {
+	}{{&v.Expires, v.expires}, {&v.Expired, v.expired}, {&v.Ends, v.ends}, {&v.Time, v.time}} {
 		if *moment.text, err = w.when(moment.time); err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (s *Store) Access(ctx context.Context, accountID, userID iam.ID) (iam.Accou
 		own     *iam.Membership
 	}
 	a, err := read(ctx, s, func(v *view) (access, error) {
-		account, own, _, err := v.access(accountID, userID)
+		account, own, _, err := v.access(accountID, userID, s.now())
 		return access{account, own}, err
 	})
 	return a.account, a.own, err
@@ -47,7 +47,7 @@ func (t *tx) AccountFacts(accountID iam.ID, actor iam.Actor) (iam.AccountFacts, 
 	if err := t.lockAccount(accountID); err != nil {
 		return iam.AccountFacts{}, err
 	}
-	account, own, roles, err := t.access(accountID, actor.User.ID)
+	account, own, roles, err := t.access(accountID, actor.User.ID, t.now)
 	if err != nil {
 		return iam.AccountFacts{}, err
 	}
@@ -68,7 +68,7 @@ type rolesOf struct {
 const rolesOfColumns = `(SELECT i.roles_version FROM instance i), ` + hasOwnRoles
 
 // access reads an account and the accepted membership of a user in it.
-func (v *view) access(accountID, userID iam.ID) (iam.Account, *iam.Membership, rolesOf, error) {
+func (v *view) access(accountID, userID iam.ID, now time.Time) (iam.Account, *iam.Membership, rolesOf, error) {
 	var (
 		roles   rolesOf
 		account accountRow
@@ -77,8 +77,9 @@ func (v *view) access(accountID, userID iam.ID) (iam.Account, *iam.Membership, r
 	dest := destinations((*number)(&roles.version), (*flag)(&roles.own))
 	err := one(v, `SELECT `+rolesOfColumns+`, `+accountColumns+`, `+membershipColumns+`
 		FROM accounts a LEFT JOIN memberships m ON m.account_id = a.id AND m.user_id = $1 AND m.status = 'accepted'
-		WHERE a.id = $2 AND a.deleted_on = 0`,
-		[]any{string(userID), string(accountID)}, own.dest(account.dest(dest))...)
+			AND `+lasting("m", "$2")+`
+		WHERE a.id = $3 AND a.deleted_on = 0`,
+		[]any{string(userID), toMicros(now), string(accountID)}, own.dest(account.dest(dest))...)
 	if err == nil {
 		err = v.resolve(roles.version, &own)
 	}
@@ -96,7 +97,7 @@ func (s *Store) Accounts(ctx context.Context, userID iam.ID, query iam.AccountQu
 			from.add(` FROM accounts a WHERE a.deleted_on = 0`)
 		} else {
 			from.add(` FROM memberships m JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0
-				WHERE m.user_id = `, from.arg(string(userID)), ` AND m.status = 'accepted'`)
+				WHERE m.user_id = `, from.arg(string(userID)), ` AND m.status = 'accepted' AND `, lasting("m", from.arg(toMicros(s.now()))))
 		}
 		if query.Name != "" {
 			from.add(` AND a.name = `, from.arg(query.Name))

@@ -150,7 +150,7 @@ func (t *tx) BulkFacts(id iam.ID, limit int) (iam.BulkFacts, error) {
 	if facts.Bulk.State != iam.BulkRunning {
 		return facts, nil
 	}
-	account, own, roles, err := t.access(facts.Bulk.AccountID, facts.Bulk.Actor.User.ID)
+	account, own, roles, err := t.access(facts.Bulk.AccountID, facts.Bulk.Actor.User.ID, t.now)
 	if errors.Is(err, iam.ErrNoRow) {
 		facts.Gone = true
 		return facts, nil

@@ -85,15 +85,23 @@ func (v *view) countMembers(accountID iam.ID, statuses []iam.Status, invitedOnly
 	var (
 		b         builder
 		kept, due int
+		over      int // accepted rows whose time is up
 	)
 	b.add(`SELECT (SELECT `, sumOfCounts(statuses...), ` FROM counts c WHERE c.account_id = a.id`)
 	if invitedOnly {
 		b.add(` AND c.invited = 1`)
 	}
+	clock := b.arg(toMicros(now))
 	b.add(`), (SELECT count(*) FROM memberships d WHERE d.account_id = a.id AND d.status = 'pending'
-			AND d.expires_on > 0 AND d.expires_on <= `, b.arg(toMicros(now)), `)
+			AND d.expires_on > 0 AND d.expires_on <= `, clock, `),
+		(SELECT count(*) FROM memberships d WHERE d.account_id = a.id AND d.status = 'accepted'
+			AND d.ends_on > 0 AND d.ends_on <= `, clock)
+	if invitedOnly {
+		b.add(` AND d.invited = 1`)
+	}
+	b.add(`)
 		FROM accounts a WHERE a.id = `, b.arg(string(accountID)), ` AND a.deleted_on = 0`)
-	err := one(v, b.String(), b.args, (*count)(&kept), (*count)(&due))
+	err := one(v, b.String(), b.args, (*count)(&kept), (*count)(&due), (*count)(&over))
 	if errors.Is(err, iam.ErrNoRow) {
 		return 0, nil // no account, no members
 	}
@@ -105,6 +113,9 @@ func (v *view) countMembers(accountID iam.ID, statuses []iam.Status, invitedOnly
 	}
 	if slices.Contains(statuses, iam.Expired) {
 		kept += due
+	}
+	if slices.Contains(statuses, iam.Accepted) {
+		kept -= over
 	}
 	return kept, nil
 }

@@ -89,7 +89,8 @@ type dueRow struct {
 // hear of an account any more gets no news of it. $1 is now.
 const dueColumns = deliveryColumns + `, ` + invitationColumns + `, m.locale, m.generation, m.asked_on, ` + userColumns + `,
 	CASE WHEN u.operator = 1 OR EXISTS (SELECT 1 FROM memberships h
-		WHERE h.account_id = d.account_id AND h.user_id = d.user_id AND h.status = 'accepted') THEN 1 ELSE 0 END,
+		WHERE h.account_id = d.account_id AND h.user_id = d.user_id AND h.status = 'accepted'
+			AND (h.ends_on = 0 OR h.ends_on > $1)) THEN 1 ELSE 0 END,
 	COALESCE(NULLIF(CASE WHEN d.kind IN ('invitation', 'reminder', 'withdrawn') THEN m.locale ELSE d.locale END, ''),
 		NULLIF(p.locale, ''), a.locale), a.brand_name, a.brand_color, a.brand_logo,
 	CASE WHEN EXISTS (SELECT 1 FROM challenges ch WHERE ch.id = d.detail AND ch.used_on = 0 AND ch.expires_on > $1) THEN 1 ELSE 0 END`

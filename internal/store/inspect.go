@@ -215,7 +215,8 @@ func inspectUngoverned(ctx context.Context, db querier, found *Inspection) error
 // inspectRoles counts holders as RoleHolders does.
 func inspectRoles(ctx context.Context, db querier, found *Inspection, now time.Time) error {
 	return eachRow(ctx, db, `SELECT r.id, r.name, (SELECT count(*) FROM memberships m WHERE m.roles LIKE '%' || r.id || '%'
-			AND (m.status = 'accepted' OR (m.status = 'pending' AND (m.expires_on = 0 OR m.expires_on > $1))))
+			AND ((m.status = 'accepted' AND (m.ends_on = 0 OR m.ends_on > $1))
+			OR (m.status = 'pending' AND (m.expires_on = 0 OR m.expires_on > $1))))
 		FROM roles r WHERE r.origin = $2 AND r.dropped_on = 0 ORDER BY r.name, r.id`, []any{toMicros(now), iam.OriginFile},
 		func(r row) error {
 			var role HeldRole

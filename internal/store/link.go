@@ -50,7 +50,7 @@ func (t *tx) LinkFacts(id iam.ID) (iam.LinkFacts, error) {
 		FROM memberships m JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0
 		`+joinGrantor+`
 		LEFT JOIN memberships sa ON sa.id = (SELECT s.id FROM memberships s JOIN users su ON su.id = s.user_id AND su.suspended = 0
-			WHERE s.account_id = m.account_id AND s.super = 1 AND s.status = 'accepted' ORDER BY s.id LIMIT 1)
+			WHERE s.account_id = m.account_id AND s.super = 1 AND s.status = 'accepted' AND `+lasting("s", "$1")+` ORDER BY s.id LIMIT 1)
 		WHERE m.id = $2`, []any{toMicros(t.now), string(id)}, dest...)
 	if err == nil {
 		super.AccountID, super.Status = l.AccountID, iam.Accepted
@@ -69,7 +69,8 @@ func (t *tx) LinkFacts(id iam.ID) (iam.LinkFacts, error) {
 func liveElsewhere(now string) string {
 	return `SELECT 1 FROM memberships l WHERE l.account_id = m.account_id AND l.email = m.email
 		AND (l.status = 'pending' OR l.status = 'accepted') AND l.id <> m.id
-		AND (l.status = 'accepted' OR l.expires_on = 0 OR l.expires_on > ` + now + `)`
+		AND ((l.status = 'accepted' AND ` + lasting("l", now) + `)
+			OR (l.status = 'pending' AND (l.expires_on = 0 OR l.expires_on > ` + now + `)))`
 }
 
 // WakeFacts implements iam.Tx. However few rows are named, the statement is the

@@ -47,6 +47,8 @@ func branchesOf(statuses []iam.Status) []branch {
 func (p branch) where(now func() string) string {
 	where := ` AND m.status = '` + string(p.stored) + `'`
 	switch {
+	case p.stored == iam.Accepted:
+		return where + ` AND ` + lasting("m", now())
 	case p.stored != iam.Pending || p.reads == "":
 		return where
 	case p.reads == iam.Pending:

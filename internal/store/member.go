@@ -153,15 +153,20 @@ func (t *tx) InviteFacts(accountID iam.ID, email string, actor iam.Actor) (iam.I
 		existing iam.ID
 		now      = toMicros(t.now)
 	)
-	dest := userDest(destinations((*count)(&facts.Seats), (*text)(&existing)), &user)
+	dest := userDest(destinations((*count)(&facts.Seats), (*text)(&existing), (*text)(&facts.Over)), &user)
 	err = one(t, `SELECT (SELECT `+sumOfCounts(iam.Pending, iam.Accepted)+` FROM counts c WHERE c.account_id = a.id)
-			- (SELECT count(*) FROM memberships m WHERE m.account_id = a.id AND m.status = 'pending' AND `+due("$1")+`),
+			- (SELECT count(*) FROM memberships m WHERE m.account_id = a.id AND m.status = 'pending' AND `+due("$1")+`)
+			- (SELECT count(*) FROM memberships m WHERE m.account_id = a.id AND m.status = 'accepted' AND `+over+`),
 			COALESCE(
 				(SELECT m.id FROM memberships m WHERE m.account_id = a.id AND m.email = $2 AND m.status = 'pending'
 					AND `+notDue("$1")+`),
-				(SELECT m.id FROM memberships m WHERE m.account_id = a.id AND m.email = $2 AND m.status = 'accepted'),
+				(SELECT m.id FROM memberships m WHERE m.account_id = a.id AND m.email = $2 AND m.status = 'accepted'
+					AND `+lasting("m", "$1")+`),
 				(SELECT m.id FROM memberships m WHERE m.account_id = a.id AND m.user_id = u.id AND u.verified = 1
-					AND m.status = 'accepted')),
+					AND m.status = 'accepted' AND `+lasting("m", "$1")+`)),
+			COALESCE(
+				(SELECT m.id FROM memberships m WHERE m.account_id = a.id AND m.email = $2 AND m.status = 'accepted' AND `+over+`),
+				(SELECT m.id FROM memberships m WHERE m.account_id = a.id AND m.user_id = u.id AND m.status = 'accepted' AND `+over+`)),
 			`+userColumns+`
 		FROM accounts a LEFT JOIN users u ON u.email = $2
 		WHERE a.id = $3`, []any{now, email, string(accountID)}, dest...)

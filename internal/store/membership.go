@@ -10,7 +10,7 @@ import (
 
 const membershipColumns = `m.id, m.account_id, m.email, m.user_id, m.status, m.roles, m.invited, m.invited_by,
 	m.invited_on, m.expires_on, m.grantor_kind, COALESCE(m.grantor_user, m.grantor_token), m.created_on, m.answered_on, m.revision,
-	m.note`
+	m.note, m.ends_on, m.end_wake`
 
 // membershipRow is a membership whose roles are still ids; view.resolve turns
 // them into roles.
@@ -24,7 +24,7 @@ func (m *membershipRow) dest(to []any) []any {
 		(*text)(&m.ID), (*text)(&m.AccountID), (*text)(&m.Email), (*text)(&m.UserID), (*text)(&m.Status), (*text)(&m.roles),
 		(*flag)(&m.Invited), (*text)(&m.InvitedBy), (*stamp)(&m.InvitedOn), (*stamp)(&m.ExpiresOn),
 		(*text)(&m.Grantor.Kind), (*text)(&m.Grantor.ID), (*stamp)(&m.CreatedOn), (*stamp)(&m.AnsweredOn),
-		(*number)(&m.Revision), (*text)(&m.Note))
+		(*number)(&m.Revision), (*text)(&m.Note), (*stamp)(&m.EndsOn), (*stamp)(&m.EndWake))
 }
 
 // orNil is the membership, nil where an outer join found none.
@@ -119,9 +119,10 @@ func (t *tx) answerFacts(id, userID iam.ID, joinUser string) (iam.AnswerFacts, i
 	}, generation, nil
 }
 
-// otherSupers are the active Super Administrators of m's account beside m.
+// otherSupers are the active Super Administrators of m's account beside m, but for
+// those whose time is bounded: an account is not left to them.
 const otherSupers = `SELECT 1 FROM memberships s JOIN users su ON su.id = s.user_id AND su.suspended = 0
-	WHERE s.account_id = m.account_id AND s.super = 1 AND s.status = 'accepted' AND s.id <> m.id`
+	WHERE s.account_id = m.account_id AND s.super = 1 AND s.status = 'accepted' AND s.ends_on = 0 AND s.id <> m.id`
 
 // countOtherSupers counts them where m is one, the only case in which anybody
 // asks. It stops at 100: what matters is whether there is one.
@@ -129,6 +130,14 @@ const countOtherSupers = `CASE WHEN m.super = 1 THEN (SELECT count(*) FROM (` + 
 
 // notDue and due say at a time whether a pending row m still is one.
 func notDue(now string) string { return `(m.expires_on = 0 OR m.expires_on > ` + now + `)` }
+
+// lasting says at a time of an accepted row, by its alias, that it still is one.
+func lasting(row, now string) string {
+	return `(` + row + `.ends_on = 0 OR ` + row + `.ends_on > ` + now + `)`
+}
+
+// over says that an accepted row m is none any more at $1.
+const over = `m.ends_on > 0 AND m.ends_on <= $1`
 
 func due(now string) string { return `m.expires_on > 0 AND m.expires_on <= ` + now }
 
@@ -140,18 +149,19 @@ func (t *tx) InsertMembership(m iam.Membership, link iam.Link, entry iam.AuditEn
 	}
 	insert := statement{`INSERT INTO memberships (id, account_id, email, user_id, status, roles, super, invited, invited_by,
 			invited_on, expires_on, grantor_kind, grantor_user, grantor_token, first_name, last_name, created_on, answered_on, revision,
-			locale, generation, sent_on, wake_on, asked_on, ended_on, note)
+			locale, generation, sent_on, wake_on, asked_on, ended_on, note, ends_on, end_wake)
 		SELECT $1, a.id, $2, $3, $4, $5, CAST($6 AS BIGINT), CAST($7 AS BIGINT), $8,
 			CAST($9 AS BIGINT), CAST($10 AS BIGINT), $11, $12, $13, COALESCE(u.first_name, ''), COALESCE(u.last_name, ''),
 			CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT),
-			$17, CAST($18 AS BIGINT), CAST($19 AS BIGINT), CAST($20 AS BIGINT), CAST($21 AS BIGINT), CAST($22 AS BIGINT), $23
-		FROM accounts a LEFT JOIN users u ON u.id = $24 WHERE a.id = $25 AND a.deleted_on = 0`, []any{
+			$17, CAST($18 AS BIGINT), CAST($19 AS BIGINT), CAST($20 AS BIGINT), CAST($21 AS BIGINT), CAST($22 AS BIGINT), $23,
+			CAST($24 AS BIGINT), CAST($25 AS BIGINT)
+		FROM accounts a LEFT JOIN users u ON u.id = $26 WHERE a.id = $27 AND a.deleted_on = 0`, []any{
 		string(m.ID), m.Email, reference(m.UserID), string(m.Status), joinIDs(m.Roles), bit(m.SuperAdmin()), bit(m.Invited), m.InvitedBy,
 		toMicros(m.InvitedOn), toMicros(m.ExpiresOn),
 		string(m.Grantor.Kind), grantorOf(m, iam.ByUser), grantorOf(m, iam.ByOperator),
 		toMicros(m.CreatedOn), toMicros(m.AnsweredOn), m.Revision,
 		link.Locale, link.Generation, toMicros(link.SentOn), toMicros(link.WakeOn), toMicros(link.AskedOn), t.endedOn(m),
-		m.Note, namedBy(m), string(m.AccountID),
+		m.Note, toMicros(m.EndsOn), toMicros(m.EndWake), namedBy(m), string(m.AccountID),
 	}}
 	entry.UserID = m.UserID
 	if err := t.guarded(iam.ErrNoRow, insert, added(seatOf(m), 1), t.recorded(entry)); err != nil {
@@ -205,12 +215,13 @@ func (t *tx) UpdateMembership(before, after iam.Membership, entry iam.AuditEntry
 			invited_on = $7, expires_on = $8, grantor_kind = $9, grantor_user = $10, grantor_token = $11,
 			first_name = COALESCE((SELECT u.first_name FROM users u WHERE u.id = $12), ''),
 			last_name = COALESCE((SELECT u.last_name FROM users u WHERE u.id = $12), ''),
-			answered_on = $13, ended_on = $14, note = $15, revision = revision + 1
-		WHERE id = $16 AND account_id = $17 AND status = $18 AND revision = $19`, []any{
+			answered_on = $13, ended_on = $14, note = $15, ends_on = $16, end_wake = $17, revision = revision + 1
+		WHERE id = $18 AND account_id = $19 AND status = $20 AND revision = $21`, []any{
 		reference(after.UserID), string(after.Status), joinIDs(after.Roles), bit(after.SuperAdmin()), bit(after.Invited), after.InvitedBy,
 		toMicros(after.InvitedOn), toMicros(after.ExpiresOn),
 		string(after.Grantor.Kind), grantorOf(after, iam.ByUser), grantorOf(after, iam.ByOperator),
 		namedBy(after), toMicros(after.AnsweredOn), t.endedOn(after), after.Note,
+		toMicros(after.EndsOn), toMicros(after.EndWake),
 		string(before.ID), string(before.AccountID), string(before.Status), before.Revision,
 	}}
 	var more []statement

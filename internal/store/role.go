@@ -107,7 +107,8 @@ func (t *tx) RoleHolders(id iam.ID) (int, error) {
 	var holders int
 	err := one(t, `SELECT count(*) FROM memberships m
 		WHERE m.roles LIKE '%' || $1 || '%'
-		AND (m.status = 'accepted' OR (m.status = 'pending' AND (m.expires_on = 0 OR m.expires_on > $2)))`,
+		AND ((m.status = 'accepted' AND (m.ends_on = 0 OR m.ends_on > $2))
+			OR (m.status = 'pending' AND (m.expires_on = 0 OR m.expires_on > $2)))`,
 		[]any{string(id), toMicros(t.now)}, (*count)(&holders))
 	if err != nil {
 		return 0, fmt.Errorf("count holders of role: %w", err)

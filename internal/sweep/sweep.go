@@ -61,6 +61,10 @@ func (w *Worker) once(ctx context.Context) time.Duration {
 		w.Logger.InfoContext(ctx, "invitations swept", slog.Int("expired", swept.Expired), slog.Int("reminded", swept.Reminded),
 			slog.Int("not_reminded", swept.Skipped))
 	}
+	if swept.Ended+swept.Warned+swept.Kept > 0 {
+		w.Logger.InfoContext(ctx, "memberships swept", slog.Int("ended", swept.Ended), slog.Int("warned", swept.Warned),
+			slog.Int("kept", swept.Kept))
+	}
 	switch {
 	case err != nil:
 		w.Logger.WarnContext(ctx, "sweep", slog.Any("error", err))

@@ -39,6 +39,24 @@ func (s *site) overdue(t testing.TB, row string) {
 	}
 }
 
+// outlasted moves the end of a membership into the past, and leaves it to the sweep
+// or, with waits, to nobody.
+func (s *site) outlasted(t testing.TB, row string, waits bool) {
+	t.Helper()
+	at, wake := time.Now().Add(-time.Minute).UnixMicro(), int64(0)
+	if !waits {
+		wake = at
+	}
+	statement := fmt.Sprintf(`UPDATE memberships SET ends_on = %d, end_wake = %d WHERE id = '%s' AND status = 'accepted'`, at, wake, row)
+	result, err := s.open(t).ExecContext(t.Context(), statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := result.RowsAffected(); n != 1 || err != nil {
+		t.Fatalf("accepted rows of that id: got %d and %v, want 1", n, err)
+	}
+}
+
 // content reads all tables but those that are named, as of one moment. The last
 // event's position goes with the audit rows that it is of.
 func (s *site) content(t testing.TB, without ...string) content {

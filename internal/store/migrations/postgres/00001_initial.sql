@@ -142,6 +142,8 @@ CREATE TABLE memberships (
     -- when its page was opened; 0: not.
     delivered_on  BIGINT NOT NULL DEFAULT 0,
     opened_on     BIGINT NOT NULL DEFAULT 0,
+    ends_on       BIGINT NOT NULL DEFAULT 0, -- when the membership ends, once it was accepted; 0: never
+    end_wake      BIGINT NOT NULL DEFAULT 0, -- when the clock next has to do with that
     -- Who answered is known of the states that an answer leads to, and of no
     -- other; but who holds a mailed link may reject without being a user.
     CHECK (CASE WHEN user_id IS NULL
@@ -166,14 +168,16 @@ CREATE INDEX memberships_open_email ON memberships (email, id) WHERE status = 'p
 -- An account's lists, one covering index an order, so that an OFFSET walks
 -- that index and nothing else. Names are sorted among accepted rows only:
 -- every other row has none.
-CREATE INDEX memberships_by_id ON memberships (account_id, status, id, invited, expires_on);
-CREATE INDEX memberships_by_email ON memberships (account_id, status, email, id, expires_on);
-CREATE INDEX memberships_by_first_name ON memberships (account_id, first_name, id) WHERE status = 'accepted';
-CREATE INDEX memberships_by_last_name ON memberships (account_id, last_name, id) WHERE status = 'accepted';
+CREATE INDEX memberships_by_id ON memberships (account_id, status, id, invited, expires_on, ends_on);
+CREATE INDEX memberships_by_email ON memberships (account_id, status, email, id, expires_on, ends_on);
+CREATE INDEX memberships_by_first_name ON memberships (account_id, first_name, id, ends_on) WHERE status = 'accepted';
+CREATE INDEX memberships_by_last_name ON memberships (account_id, last_name, id, ends_on) WHERE status = 'accepted';
 
 -- What is due, and who keeps an account governed.
 CREATE INDEX memberships_due ON memberships (account_id, expires_on) WHERE status = 'pending' AND expires_on > 0;
 CREATE INDEX memberships_wake ON memberships (wake_on) WHERE status = 'pending' AND wake_on > 0;
+CREATE INDEX memberships_over ON memberships (account_id, ends_on) WHERE status = 'accepted' AND ends_on > 0;
+CREATE INDEX memberships_end_wake ON memberships (end_wake) WHERE status = 'accepted' AND end_wake > 0;
 CREATE INDEX memberships_ended ON memberships (ended_on) WHERE ended_on > 0;
 CREATE INDEX memberships_invited ON memberships (account_id, invited_on) WHERE invited = 1;
 CREATE INDEX memberships_asked ON memberships (account_id, asked_on) WHERE asked_on > 0;
