@@ -166,6 +166,9 @@ func TestLinksOfMailsStandNowhereElse(t *testing.T) {
 	if !strings.Contains(metrics, `hither_outbox_attempts_total{outcome="sent"} 1`) || !strings.Contains(metrics, "hither_outbox_waiting 0") {
 		t.Errorf("metrics: got %s, want one message sent and none waiting", metrics)
 	}
+	if !strings.Contains(metrics, `hither_invitations_total{event="created"} 1`) {
+		t.Errorf("metrics: got %s, want one invitation made", metrics)
+	}
 	places := map[string]string{
 		"the log": s.Log(), "the metrics": metrics, "answers": answers, "the database": string(s.files(t)),
 		"hither outbox": s.Run(t, "outbox", "list", "--state", "sent", "--json"),
