@@ -58,7 +58,8 @@ func (s session) funnel(all record, groups []record, others int, refusals []reco
 		if err := s.say(""); err != nil {
 			return err
 		}
-		if err := s.list(groups, "name", "created", "delivered", "opened", "accepted", "declined", "expired", "withdrawn", "median_answer"); err != nil {
+		err := s.list(groups, "name", "created", "delivered", "opened", "accepted", "declined", "expired", "withdrawn", "median_answer")
+		if err != nil {
 			return err
 		}
 	}

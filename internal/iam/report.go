@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,11 +99,8 @@ func DecideReport(f ReportFacts, report MailReport, now time.Time) ReportDecisio
 		return ReportDecision{Outcome: ReportUnknown}
 	case report.Recipient != "" && report.Recipient != f.Recipient:
 		return ReportDecision{Outcome: ReportMismatch}
-	}
-	for _, known := range f.Known {
-		if known == key {
-			return ReportDecision{Outcome: ReportKnown}
-		}
+	case slices.Contains(f.Known, key):
+		return ReportDecision{Outcome: ReportKnown}
 	}
 	decision := ReportDecision{
 		Outcome: ReportApplied, After: f.Delivery,
