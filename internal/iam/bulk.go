@@ -120,7 +120,9 @@ type BulkFacts struct {
 	// Shown says that the credential that the bulk was asked for with still holds.
 	Shown bool
 	Seats int
-	Rows  []BulkRow // the next ones that wait
+	// AnyDue says that some row of the account is past its end and not written down so.
+	AnyDue bool
+	Rows   []BulkRow // the next ones that wait
 	// Standing are the live rows of the addresses, by address, and memberships whose
 	// time is up but which are not ended yet.
 	Standing map[string]Member

@@ -82,7 +82,7 @@ func (s *Service) inviteEach(tx Tx, facts BulkFacts, rows []BulkRow, ids []ID, o
 	seats := facts.Seats
 	for i := range rows {
 		row, entry := &rows[i], facts.Bulk.entryOf(operation, rows[i])
-		decision, err := s.inviteOne(tx, facts.invite(*row, seats, tx.Now()), facts.Bulk, row, ids[i], entry)
+		decision, err := s.inviteOne(tx, facts.invite(*row, seats, tx.Now()), facts.Bulk, !facts.AnyDue, row, ids[i], entry)
 		if err != nil && !refusesRow(err) {
 			return fmt.Errorf("line %d: %w", row.Line, err)
 		}
@@ -101,7 +101,9 @@ func (s *Service) inviteEach(tx Tx, facts BulkFacts, rows []BulkRow, ids []ID, o
 }
 
 // inviteOne is what InviteOnce does, of a row.
-func (s *Service) inviteOne(tx Tx, facts InviteFacts, bulk Bulk, row *BulkRow, id ID, entry AuditEntry) (InviteDecision, error) {
+func (s *Service) inviteOne(
+	tx Tx, facts InviteFacts, bulk Bulk, settled bool, row *BulkRow, id ID, entry AuditEntry,
+) (InviteDecision, error) {
 	decision, err := DecideInvite(facts, bulk.Actor, row.request(), FreshIDs{Membership: id}, tx.Now())
 	if err != nil || !decision.Changed {
 		return decision, err
@@ -110,7 +112,7 @@ func (s *Service) inviteOne(tx Tx, facts InviteFacts, bulk Bulk, row *BulkRow, i
 		return InviteDecision{}, err
 	}
 	entry.Action, entry.TargetID = decision.Action, decision.Row.ID
-	decision.BulkID = bulk.ID
+	decision.BulkID, decision.Settled = bulk.ID, settled
 	return decision, s.applyInvite(tx, facts, &decision, entry, AuditEntry{})
 }
 

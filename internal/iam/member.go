@@ -124,6 +124,7 @@ type InviteDecision struct {
 	Changed bool        // false: everything stands already
 	Action  Action
 	BulkID  ID     // that it is of; "" none
+	Settled bool   // nothing of the account is due
 	Message string // for the client; "" says nothing
 }
 

@@ -131,8 +131,10 @@ func (s *Service) applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision
 	if decision.Before == nil {
 		// Only now, so that who is refused never makes the writer do it: what
 		// the clock ended still holds its address in the unique index.
-		if err := s.mailing.settle(tx, facts.Account.ID, decision.Row.Email); err != nil {
-			return err
+		if !decision.Settled {
+			if err := s.mailing.settle(tx, facts.Account.ID, decision.Row.Email); err != nil {
+				return err
+			}
 		}
 		if err := s.settleOver(tx, facts); err != nil {
 			return err

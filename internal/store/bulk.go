@@ -175,6 +175,9 @@ func (t *tx) BulkFacts(id iam.ID, limit int) (iam.BulkFacts, error) {
 	if facts.Standing, err = t.standing(account.ID, emails, iam.BulkBatch, t.now); err != nil {
 		return iam.BulkFacts{}, err
 	}
+	if facts.AnyDue, err = t.anyDue(account.ID); err != nil {
+		return iam.BulkFacts{}, err
+	}
 	facts.Seats, err = t.countMembers(account.ID, []iam.Status{iam.Pending, iam.Accepted}, false, t.now)
 	return facts, err
 }

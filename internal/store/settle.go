@@ -17,18 +17,13 @@ func (t *tx) Settle(accountID iam.ID, email string) ([]iam.Member, error) {
 	if err := t.lockAccount(accountID); err != nil {
 		return nil, err
 	}
-	var anyDue bool
-	err := one(t, `SELECT CASE WHEN EXISTS (SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.status = 'pending'
-			AND `+due("$1")+`) THEN 1 ELSE 0 END
-		FROM accounts a WHERE a.id = $2 AND a.deleted_on = 0`,
-		[]any{toMicros(t.now), string(accountID)}, (*flag)(&anyDue))
-	if err != nil {
-		return nil, fmt.Errorf("look for due rows: %w", err)
+	if anyDue, err := t.anyDue(accountID); err != nil || !anyDue {
+		return nil, err
 	}
-	if !anyDue {
-		return nil, nil
-	}
-	var ended []iam.Member
+	var (
+		ended []iam.Member
+		err   error
+	)
 	if email != "" {
 		if ended, err = t.expire(accountID, func(b *builder) { b.add(` AND m.email = `, b.arg(email)) }); err != nil {
 			return nil, err
@@ -40,6 +35,19 @@ func (t *tx) Settle(accountID iam.ID, email string) ([]iam.Member, error) {
 			AND d.expires_on <= `, b.arg(toMicros(t.now)), ` ORDER BY d.expires_on, d.id LIMIT `, b.arg(settleBound), `)`)
 	})
 	return append(ended, more...), err
+}
+
+// anyDue tells whether a row of the account is due.
+func (t *tx) anyDue(accountID iam.ID) (bool, error) {
+	var anyDue bool
+	err := one(t, `SELECT CASE WHEN EXISTS (SELECT 1 FROM memberships m WHERE m.account_id = a.id AND m.status = 'pending'
+			AND `+due("$1")+`) THEN 1 ELSE 0 END
+		FROM accounts a WHERE a.id = $2 AND a.deleted_on = 0`,
+		[]any{toMicros(t.now), string(accountID)}, (*flag)(&anyDue))
+	if err != nil {
+		return false, fmt.Errorf("look for due rows: %w", err)
+	}
+	return anyDue, nil
 }
 
 // expire ends an account's due rows, of which more narrows the choice, and returns

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,13 +58,13 @@ func file(lines []string) harness.File { return harness.CSV(strings.Join(lines, 
 // awaitBulk polls until a bulk is as it should be, as any client does.
 func awaitBulk(t testing.TB, c harness.Client, path string, is func(bulk) bool) bulk {
 	t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); ; {
+	for deadline := time.Now().Add(4 * time.Minute); ; {
 		b := bulkOf(t, c.OK(t, http.MethodGet, path, nil))
 		if is(b) {
 			return b
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the bulk is %+v after two minutes", b)
+			t.Fatalf("the bulk is %+v after four minutes", b)
 		}
 		<-time.After(50 * time.Millisecond)
 	}
@@ -105,6 +106,18 @@ func TestBulkOfTenThousand(t *testing.T) {
 	lines[5] = theSuper + "," + viewer              // a member
 	lines[6] = "\"six\n\"@people.test," + viewer    // a broken cell
 	lines[6] = "\"six\"\"6\"@people.test," + viewer // likewise, on one line
+	singles := 0
+	single := func() time.Duration {
+		start := time.Now()
+		c.OK(t, http.MethodPost, "/accounts/"+harness.ID("Account")+"/members",
+			object{"email": fmt.Sprintf("single%d@people.test", singles), "roles": []string{viewer}})
+		singles++
+		return time.Since(start)
+	}
+	var alone, beside []time.Duration
+	for range 100 {
+		alone = append(alone, single())
+	}
 	start := time.Now()
 	begun := bulkOf(t, c.OK(t, http.MethodPost, bulks("Account"), file(lines)))
 	taken := time.Since(start)
@@ -112,14 +125,16 @@ func TestBulkOfTenThousand(t *testing.T) {
 		t.Errorf("as it was taken on: %+v", begun)
 	}
 	path := bulks("Account") + "/" + begun.ID
-	singles := 0
 	done := awaitBulk(t, c, path, func(b bulk) bool {
-		c.OK(t, http.MethodPost, "/accounts/"+harness.ID("Account")+"/members",
-			object{"email": fmt.Sprintf("single%d@people.test", singles), "roles": []string{viewer}})
-		singles++
+		beside = append(beside, single())
 		return ended(b)
 	})
-	t.Logf("%d rows were taken on in %s and worked off in %s, %d single invitations beside them", n, taken, time.Since(start), singles)
+	took := time.Since(start)
+	slices.Sort(alone)
+	slices.Sort(beside)
+	late := func(of []time.Duration) time.Duration { return of[len(of)*99/100] }
+	t.Logf("%d rows were taken on in %s and worked off in %s, %.0f a second; of %d single invitations beside them the 99th percentile is %s, alone %s: %.1f times",
+		n, taken, took, n/took.Seconds(), len(beside), late(beside), late(alone), float64(late(beside))/float64(late(alone)))
 	want := map[string]int{"waiting": 0, "invited": n - 5, "already_invited": 0, "already_member": 1, "refused": 4, "canceled": 0}
 	if fmt.Sprint(done.Counts) != fmt.Sprint(want) || done.Status != "finished" || done.EndedOn == "" {
 		t.Errorf("at the end: %+v, want %v", done, want)
