@@ -51,11 +51,47 @@ func (w *demoWorld) happen(ctx context.Context) (swept, time.Time, error) {
 	if err != nil {
 		return done, time.Time{}, err
 	}
+	told, err := w.tell(ctx)
+	if err != nil {
+		return done, time.Time{}, err
+	}
 	next := woken.Next
-	if next.IsZero() || !due.IsZero() && due.Before(next) {
-		next = due
+	for _, other := range []time.Time{due, told} {
+		if next.IsZero() || !other.IsZero() && other.Before(next) {
+			next = other
+		}
 	}
 	return done, next, nil
+}
+
+// tell waits until webhooks were sent what is due, and says when one is next; zero
+// where none is.
+func (w *demoWorld) tell(ctx context.Context) (time.Time, error) {
+	for {
+		due, err := w.db.service.FanOut(ctx)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("read when a webhook is due: %w", err)
+		}
+		if (due.IsZero() || due.After(w.clock.Now())) && !w.sending.worker.Busy() {
+			return due, nil
+		}
+		w.sending.worker.Nudge()
+		if err := w.wait(ctx, "webhooks"); err != nil {
+			return time.Time{}, err
+		}
+	}
+}
+
+// wait lets others work for a moment.
+func (w *demoWorld) wait(ctx context.Context, what string) error {
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the %s: %w", what, ctx.Err())
+	case <-w.ended: // and with it who sends
+		return errDemoOver
+	case <-time.After(settlePause):
+		return nil
+	}
 }
 
 // settle waits until all that is due was sent, and says when the next message
@@ -74,12 +110,8 @@ func (w *demoWorld) settle(ctx context.Context) (time.Time, error) {
 			}
 			return due, nil
 		}
-		select {
-		case <-ctx.Done():
-			return time.Time{}, fmt.Errorf("wait for the mail: %w", ctx.Err())
-		case <-w.ended: // and with it who sends
-			return time.Time{}, errDemoOver
-		case <-time.After(settlePause):
+		if err := w.wait(ctx, "mail"); err != nil {
+			return time.Time{}, err
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/hex"
 	"hash/fnv"
+	"net/netip"
 	"time"
 
 	"hither/internal/console"
@@ -48,7 +49,17 @@ func (d *demoMail) keys() seal.Keyring { return d.ring }
 func (d *demoMail) service(service *iam.Service) *iam.Service {
 	return service.
 		WithMailing(iam.Mailing{Enabled: true, ReminderLead: iam.DefaultReminderLead}).
-		WithSignIn(signIn(d.keys))
+		WithSignIn(signIn(d.keys)).
+		WithWebhooks(webhooks(d.webhookPolicy(), d.keys))
+}
+
+// webhookPolicy lets a demo that only this machine can reach send events to this
+// machine, where whoever tries webhooks has a receiver.
+func (d *demoMail) webhookPolicy() iam.WebhookPolicy {
+	if d.key != "" {
+		return iam.WebhookPolicy{Own: ownNames(d.base)}
+	}
+	return iam.WebhookPolicy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
 }
 
 // pages are the demo's, its mailbox among them.

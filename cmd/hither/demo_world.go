@@ -25,6 +25,7 @@ type demoWorld struct {
 	post         *demoMail
 	site         http.Handler
 	delivering   *delivering
+	sending      *sendingEvents
 	startSweeps  func() (stop func())
 	stopSweeping func()
 	ended        <-chan struct{} // closed when the world ends: who waits in it is to go
@@ -80,6 +81,9 @@ func (w *demoWorld) Close() error {
 	if w.delivering != nil {
 		errs = append(errs, w.delivering.Close())
 	}
+	if w.sending != nil {
+		errs = append(errs, w.sending.Close())
+	}
 	if w.db.store != nil {
 		errs = append(errs, w.db.store.Close())
 	}
@@ -104,6 +108,7 @@ func (w *demoWorld) run(d *demoStage) error {
 		return err
 	}
 	w.delivering = startDelivering(d.lifetime, w.db, courier, options)
+	w.sending = sendEvents(d.lifetime, w.db, w.post.webhookPolicy(), options)
 	w.startSweeps = func() func() { return startWorkers(d.lifetime, w.db, nil, d.logger) }
 	w.stopSweeping = w.startSweeps()
 	return nil

@@ -31,9 +31,10 @@ func (r *retentionSettings) check() error {
 	return nil
 }
 
-// trimmer drops what was kept for long enough; nil where all is kept.
-func (r *retentionSettings) trimmer(service *iam.Service, logger *slog.Logger) *sweep.Trimmer {
-	keep := iam.Retention{Audit: r.AuditRetention, Ended: r.EndedRetention, Bulk: r.BulkRetention}
+// trimmer drops what was kept for long enough, of what was sent to webhooks after
+// another time; nil where all is kept.
+func (r *retentionSettings) trimmer(service *iam.Service, webhooks time.Duration, logger *slog.Logger) *sweep.Trimmer {
+	keep := iam.Retention{Audit: r.AuditRetention, Ended: r.EndedRetention, Bulk: r.BulkRetention, Webhooks: webhooks}
 	if keep == (iam.Retention{}) {
 		return nil
 	}

@@ -28,6 +28,7 @@ type serveCommand struct {
 	deliverySettings
 	pagesSetting
 	retentionSettings
+	webhookSettings
 	issuersSetting
 	rateSettings
 	Listen          string        `default:"127.0.0.1:8787" env:"HITHER_LISTEN" help:"Where the API and the pages are served." placeholder:"HOST:PORT"`
@@ -64,7 +65,7 @@ func (c *serveCommand) Validate() error {
 	case c.ShutdownTimeout <= 0:
 		return errors.New("--shutdown-timeout must be more than 0 (HITHER_SHUTDOWN_TIMEOUT), for example 20s")
 	}
-	return c.retentionSettings.check()
+	return errors.Join(c.retentionSettings.check(), c.webhookSettings.check())
 }
 
 // Run serves until ctx ends.
@@ -113,13 +114,17 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 	}
 	defer closing(&err, db.store)
 	keys, err := c.openKeys(ctx, at, db, logger)
+	if err == nil {
+		err = c.syncRoles(ctx, db.service)
+	}
 	if err != nil {
 		return err
 	}
-	if err := c.syncRoles(ctx, db.service); err != nil {
+	policy, err := c.policy(c.BaseURL)
+	if err != nil {
 		return err
 	}
-	db.service = c.useCases(db.service, keys)
+	db.service = c.useCases(db.service, keys).WithWebhooks(webhooks(policy, keys))
 	if options.Pages, err = c.pages(keys, login.returnURLs); err != nil {
 		return err
 	}
@@ -132,10 +137,11 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 		return err
 	}
 	defer closing(&err, delivering)
+	defer closing(&err, sendEvents(ctx, db, policy, front.Options))
 	logger.Info("serving", "url", baseURL(scheme(options), c.Listen, public), "metrics", metricsURL,
 		"data", c.where().String(), "keyring", keys(), "version", buildInfo().Version)
 	warnEmpty(ctx, logger, db.service)
-	defer startWorkers(ctx, db, c.trimmer(db.service, logger), logger)()
+	defer startWorkers(ctx, db, c.trimmer(db.service, c.WebhookRetention, logger), logger)()
 	return front.Run(ctx, public, metrics)
 }
 

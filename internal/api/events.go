@@ -36,10 +36,14 @@ const (
 type event struct {
 	auditLog
 
-	Cursor string `json:"cursor"` // where to go on behind it: its id
+	// Sequence orders what changed one membership.
+	Sequence int64  `json:"sequence,omitempty"`
+	Cursor   string `json:"cursor"` // where to go on behind it: its id
 }
 
-func eventOf(e iam.AuditEntry) event { return event{auditLogOf(e, e.AccountID), e.OperationID} }
+func eventOf(e iam.AuditEntry) event {
+	return event{auditLogOf(e, e.AccountID), e.Sequence, e.OperationID}
+}
 
 // latest is the cursor of who wants only what is to come.
 const latest = "latest"

@@ -241,7 +241,7 @@ func FuzzQuery(f *testing.F) {
 		r.URL.RawQuery = query
 		r.Header = ownerB.headers()
 		got := ask(t, r)
-		if strings.HasSuffix(route.Pattern, "/logs/audit") || strings.HasSuffix(route.Pattern, "/events") {
+		if strings.HasSuffix(route.Pattern, "/logs/audit") || strings.HasSuffix(route.Pattern, "/events") || strings.HasSuffix(route.Pattern, "/deliveries") {
 			return // they have a cursor, and no pages
 		}
 		if got.status == http.StatusOK && strings.HasPrefix(strings.TrimSpace(string(got.Result)), "[") {

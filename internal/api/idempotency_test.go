@@ -245,8 +245,8 @@ func TestMalformedKeys(t *testing.T) {
 		if after := w.auditRows(t); after != before {
 			t.Errorf("%s %s: %d audit rows after what was refused, %d before", route.Method, route.Pattern, after, before)
 		}
-		if strings.HasSuffix(route.Pattern, "/link") || strings.HasSuffix(route.Pattern, "/rotate") {
-			continue // what they show is not shown again: see TestShowingALink, TestKeys
+		if strings.HasSuffix(route.Pattern, "/link") || strings.HasSuffix(route.Pattern, "/rotate") || strings.Contains(route.Pattern, "/webhooks") {
+			continue // what they show is not shown again: see TestShowingALink, TestKeys, TestWebhooks
 		}
 		for _, key := range []string{strings.Repeat("k", 255), ` ~"!`} {
 			first := w.once(t, key, principal{email: boss}, route.Method, c.path(), c.body()).fresh(t)

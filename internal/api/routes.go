@@ -14,7 +14,7 @@ type Need string
 // The needs. Those that begin with # are a permission in the account that the
 // path names, in the wire's older spelling. An operator token has everything
 // but what is a user's own; the operator flag of a user adds Member,
-// MembersRead, AuditRead, AccountEdit, SuperAdmin and Operator to its own rights, and
+// MembersRead, AuditRead, AccountEdit, Webhooks, SuperAdmin and Operator to its own rights, and
 // doesn't lift its ceiling.
 const (
 	Public      Need = "public"        // anybody, without credentials
@@ -23,9 +23,10 @@ const (
 	Member      Need = "member"        // an accepted member of the account
 	MembersRead Need = "#members:read" // the area iam.AreaMembers
 	MembersEdit Need = "#members:edit"
-	AuditRead   Need = "#audit_logs:read"   // the area iam.AreaAudit
-	AccountEdit Need = "#organization:edit" // the area iam.AreaAccount
-	SuperAdmin  Need = "super"              // a Super Administrator of the account
+	AuditRead   Need = "#audit_logs:read"                    // the area iam.AreaAudit
+	AccountEdit Need = "#organization:edit"                  // the area iam.AreaAccount
+	Webhooks    Need = "#organization:edit #audit_logs:read" // both of them
+	SuperAdmin  Need = "super"                               // a Super Administrator of the account
 	Operator    Need = "operator"
 	Reporter    Need = "mail_report" // the token of who carries the operator's mail, which is good for nothing else
 )
@@ -80,6 +81,16 @@ func table() []Route {
 		{get, "/accounts/{account_id}/audit_logs", AuditRead, listAccountAudit},
 		{get, "/accounts/{account_id}/logs/audit", AuditRead, listLogs},
 		{get, "/accounts/{account_id}/events", AuditRead, listEvents},
+		{get, "/accounts/{account_id}/webhooks", Webhooks, listWebhooks},
+		{post, "/accounts/{account_id}/webhooks", Webhooks, createWebhook},
+		{get, "/accounts/{account_id}/webhooks/{webhook_id}", Webhooks, readWebhook},
+		{patch, "/accounts/{account_id}/webhooks/{webhook_id}", Webhooks, changeWebhook},
+		{del, "/accounts/{account_id}/webhooks/{webhook_id}", Webhooks, deleteWebhook},
+		{post, "/accounts/{account_id}/webhooks/{webhook_id}/rotate", Webhooks, rotateWebhook},
+		{post, "/accounts/{account_id}/webhooks/{webhook_id}/ping", Webhooks, pingWebhook},
+		{get, "/accounts/{account_id}/webhooks/{webhook_id}/deliveries", Webhooks, listWebhookDeliveries},
+		{get, "/accounts/{account_id}/webhooks/{webhook_id}/deliveries/{delivery_id}", Webhooks, readWebhookDelivery},
+		{post, "/accounts/{account_id}/webhooks/{webhook_id}/deliveries/{delivery_id}/replay", Webhooks, replayWebhookDelivery},
 		{get, "/accounts/{account_id}/roles", Member, listRoles},
 		{get, "/accounts/{account_id}/roles/{role_id}", Member, readRole},
 

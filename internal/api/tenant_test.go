@@ -77,6 +77,7 @@ func TestForeignIsLikeMissing(t *testing.T) {
 					"{account_id}", string(account), "{organization_id}", string(account), "{role_id}", string(role),
 					"{member_id}", string(member), "{invite_id}", string(member), "{membership_id}", string(member),
 					"{bulk_id}", string(member),
+					"{webhook_id}", string(member), "{delivery_id}", string(member),
 				).Replace(path)
 				got := w.do(t, ownerB, route.Method, target, body)
 				got.body = strings.NewReplacer(string(account), "ACCOUNT", string(member), "ROW", string(role), "ROLE").Replace(got.body)

@@ -47,7 +47,7 @@ func newWorld(tb testing.TB, dataset iam.Dataset) *world {
 	}
 	tb.Cleanup(func() { _ = db.Close() })
 	newID := id.NewSource(now).New
-	w.store, w.service = db, iam.NewService(db, newID, now)
+	w.store, w.service = db, iam.NewService(db, newID, now).WithWebhooks(iam.Webhooks{Secrets: openSecrets{}})
 	w.handler = api.New(api.Options{
 		Service: w.service, Auth: auth.New(db, now), Logger: slog.New(slog.DiscardHandler), NewID: newID, Now: now, InvitationLink: linkTo,
 	})
@@ -79,6 +79,13 @@ func (w *world) load(tb testing.TB, dataset iam.Dataset) {
 		tb.Fatal(err)
 	}
 }
+
+// openSecrets stand for the keyring of an instance: nothing is sealed.
+type openSecrets struct{}
+
+func (openSecrets) SealWebhook(_, _ iam.ID, secret []byte) []byte { return secret }
+
+func (openSecrets) OpenWebhook(_, _ iam.ID, sealed []byte) ([]byte, error) { return sealed, nil }
 
 // linkTo stands for a link that only who has the instance's key could make.
 func linkTo(link iam.InvitationLink) string {

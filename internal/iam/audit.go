@@ -71,8 +71,15 @@ const (
 	DeliveryAbuse  Action = "delivery.complain" // its reader called it spam
 	Suppress       Action = "suppression.add"
 	Unsuppress     Action = "suppression.lift"
-	KeyringDrop    Action = "keyring.drop"   // an instance key was taken off
-	KeyringForget  Action = "keyring.forget" // those that the database knew are lost
+	WebhookCreate  Action = "webhook.create"
+	WebhookChange  Action = "webhook.edit"
+	WebhookDelete  Action = "webhook.delete"
+	WebhookRotate  Action = "webhook.rotate"  // it has another secret
+	WebhookDisable Action = "webhook.disable" // it was turned off, by itself
+	WebhookPing    Action = "webhook.ping"    // somebody tries it
+	WebhookReplay  Action = "webhook.replay"  // an event is sent once more
+	KeyringDrop    Action = "keyring.drop"    // an instance key was taken off
+	KeyringForget  Action = "keyring.forget"  // those that the database knew are lost
 )
 
 // AuditEntry is one row of the audit log. It is written in the transaction of
@@ -97,6 +104,9 @@ type AuditEntry struct {
 	After       string
 	RemoteAddr  string
 	RequestID   string
+	// Sequence orders what changed one membership: it rises with each change of the
+	// row, by which the store gives it. 0 is for what changed none.
+	Sequence int64
 }
 
 // Noun and Verb are the two parts of an action: "invite" and "create".

@@ -35,13 +35,14 @@ func ParseID(s string) (ID, bool) {
 
 // Service holds the use cases. Its methods are safe for concurrent use.
 type Service struct {
-	store   Store
-	newID   func() string
-	now     func() time.Time
-	mailing Mailing
-	signIn  SignIn
-	placing chan struct{} // full while somebody gives positions to events
-	started chan struct{} // holds one where a bulk was taken on
+	store    Store
+	newID    func() string
+	now      func() time.Time
+	mailing  Mailing
+	signIn   SignIn
+	webhooks Webhooks
+	placing  chan struct{} // full while somebody gives positions to events
+	started  chan struct{} // holds one where a bulk was taken on
 }
 
 // NewService returns the use cases over store. newID draws fresh ids; now is

@@ -13,10 +13,14 @@ import (
 // repeated.
 const MinRetention = 24 * time.Hour
 
-// Retention is how long audit rows, ended memberships and ended bulks are kept; 0 is
-// for ever.
+// MinWebhookRetention is the shortest time that deliveries to webhooks are kept:
+// longer than they are tried.
+const MinWebhookRetention = 4 * 24 * time.Hour
+
+// Retention is how long audit rows, ended memberships, ended bulks and deliveries to
+// webhooks are kept; 0 is for ever.
 type Retention struct {
-	Audit, Ended, Bulk time.Duration
+	Audit, Ended, Bulk, Webhooks time.Duration
 }
 
 // trimBound is how many rows one transaction drops at most.
@@ -30,6 +34,7 @@ const trimAccounts = 50
 type Trimmed struct {
 	Audit, Ended int
 	Bulk         int // rows of bulks
+	Webhooks     int // deliveries
 	More         bool
 }
 
@@ -60,6 +65,14 @@ func (s *Service) Trim(ctx context.Context, keep Retention) (Trimmed, error) {
 			errs = append(errs, fmt.Errorf("bulks: %w", err))
 		}
 		trimmed.Bulk = n
+		trimmed.More = trimmed.More || n > 0
+	}
+	if keep.Webhooks > 0 {
+		n, err := s.trimWebhooks(ctx, s.now().Add(-keep.Webhooks))
+		if err != nil {
+			errs = append(errs, err)
+		}
+		trimmed.Webhooks = n
 		trimmed.More = trimmed.More || n > 0
 	}
 	return trimmed, errors.Join(errs...)

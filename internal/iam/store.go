@@ -126,6 +126,19 @@ type Store interface {
 	// seats are taken. Tallied is how much of each tally is spent.
 	Standing(ctx context.Context, accountID ID, emails []string, now time.Time) (map[string]Member, int, error)
 	Tallied(ctx context.Context, tallies []Tally) ([]int, error)
+	// Webhooks lists an account's webhooks, oldest first; Webhook reads one of them.
+	Webhooks(ctx context.Context, accountID ID) ([]Webhook, error)
+	Webhook(ctx context.Context, accountID, id ID) (Webhook, error)
+	// WebhookDeliveries lists those to a webhook; WebhookDelivery reads one with its
+	// last attempts, limit of them at most.
+	WebhookDeliveries(ctx context.Context, query WebhookQuery) ([]WebhookDelivery, error)
+	WebhookDelivery(ctx context.Context, webhookID, id ID, limit int) (WebhookDelivery, []WebhookAttempt, error)
+	// WebhookDuty and WebhookBacklog say what there is to do.
+	WebhookDuty(ctx context.Context) (WebhookDuty, error)
+	WebhookBacklog(ctx context.Context) (WebhookBacklog, error)
+	// WebhookNews looks through window events behind those from which deliveries were
+	// made, and stops where more than limit of these came together.
+	WebhookNews(ctx context.Context, window, limit int) (WebhookNews, error)
 	// Audit lists an account's audit rows after a position, oldest first; those
 	// of no account where accountID is "".
 	Audit(ctx context.Context, accountID ID, after int64, limit int) ([]AuditEntry, error)
@@ -303,6 +316,40 @@ type Tx interface {
 	// how many. One transaction does at a time, and positions become visible in their
 	// order: whoever read up to one has missed none before it.
 	PlaceEvents(limit int) (int, error)
+
+	// Webhooks lists an account's webhooks, Webhook reads one that is not deleted.
+	Webhooks(accountID ID) ([]Webhook, error)
+	Webhook(accountID, id ID) (Webhook, error)
+	// StartWebhook is the position behind which events come for a webhook that is
+	// turned on now.
+	StartWebhook() (int64, error)
+	InsertWebhook(webhook Webhook, entry AuditEntry) error
+	// UpdateWebhook changes the settings of one that is still as before; else ErrStale.
+	UpdateWebhook(before, after Webhook, entry AuditEntry) error
+	// DeleteWebhook ends one, with its secrets.
+	DeleteWebhook(webhook Webhook, entry AuditEntry) error
+	// MoveWebhooks notes that deliveries of the events up to a position are made;
+	// ErrStale where those from which on were made by somebody else.
+	MoveWebhooks(from, to int64) error
+	// QueueWebhooks adds deliveries.
+	QueueWebhooks(deliveries []WebhookDelivery) error
+	// WebhookMessage reads a delivery with its event.
+	WebhookMessage(accountID, webhookID, id ID) (WebhookMessage, error)
+	// ReplayWebhook begins a delivery anew that is still as before; else ErrStale.
+	ReplayWebhook(before, after WebhookDelivery) error
+	// DueWebhook reads the webhook that has been due for longest, past those that
+	// another transaction has in hand, with what is due for it; healthy leaves out
+	// those that failed last. ErrNoRow where none is due.
+	DueWebhook(healthy bool) (WebhookLane, error)
+	// HeldWebhook reads one that was not claimed since a turn; else ErrStale.
+	HeldWebhook(id ID, turn int64) (Webhook, error)
+	// KeepWebhook keeps where a webhook stands: its lane, that it is disabled, and what
+	// became of deliveries and attempts. Its DueOn is the earliest time that it may be
+	// sent anything at; kept is when something is due then, or that nothing is.
+	KeepWebhook(before, after Webhook, deliveries []WebhookDelivery, attempts []WebhookOutcome) error
+	// DropWebhookDeliveries drops deliveries that were made before a moment, with their
+	// attempts, limit at most, and tells how many.
+	DropWebhookDeliveries(before time.Time, limit int) (int, error)
 
 	// DropAudit drops audit rows of an account, "" of none, from before a moment: the
 	// oldest, limit of them at most. It tells how many.

@@ -191,6 +191,9 @@ func (t *tx) DeleteAccount(accountID iam.ID, entry iam.AuditEntry) error {
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
+	if _, err := t.exec(endWebhooks+`account_id = $3`, now, []byte{}, string(accountID)); err != nil {
+		return fmt.Errorf("end an account's webhooks: %w", err)
+	}
 	if _, err := t.expire(accountID, func(*builder) {}); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func (t *tx) Record(entry iam.AuditEntry) error {
 
 // recordedColumns are what a transaction writes of an audit row.
 const recordedColumns = `operation_id, at, actor, actor_id, actor_email, credential, action, denied,
-	account_id, target_id, state_before, state_after, remote_addr, request_id, means, user_id, shown`
+	account_id, target_id, state_before, state_after, remote_addr, request_id, means, user_id, shown, sequence`
 
 // recorded is the statement of Record. The transaction is known by its operation
 // from then on.
@@ -29,10 +29,11 @@ func (t *tx) recorded(entry iam.AuditEntry) statement {
 		entry.UserID = "" // it is in the log as the actor's
 	}
 	return statement{`INSERT INTO audit (` + recordedColumns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`, []any{
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`, []any{
 		entry.OperationID, toMicros(t.now), string(entry.Actor), string(entry.ActorID), entry.ActorEmail,
 		string(entry.Credential), string(entry.Action), entry.Denied, string(entry.AccountID), string(entry.TargetID),
 		entry.Before, entry.After, entry.RemoteAddr, entry.RequestID, string(entry.Means), string(entry.UserID), int64(entry.Shown()),
+		entry.Sequence,
 	}}
 }
 
@@ -52,7 +53,7 @@ func (t *tx) recordEach(entry iam.AuditEntry, becomes iam.Status, condition func
 	b.add(`, m.account_id, m.id, `, stateJSON("m.status"), `, `, stateJSON(text(string(becomes))))
 	b.add(`, `, text(entry.RemoteAddr), `, `, text(entry.RequestID), `, `, text(string(entry.Means)))
 	b.add(`, CASE WHEN m.user_id IS NULL OR m.user_id = `, text(string(entry.ActorID)), ` THEN '' ELSE m.user_id END`)
-	b.add(`, CAST(`, b.arg(int64(entry.Shown())), ` AS BIGINT) FROM memberships m WHERE `)
+	b.add(`, CAST(`, b.arg(int64(entry.Shown())), ` AS BIGINT), m.revision + 2 FROM memberships m WHERE `)
 	condition(&b)
 	b.add(` ORDER BY m.id`)
 	if _, err := t.exec(b.String(), b.args...); err != nil {
@@ -70,14 +71,14 @@ func stateJSON(status string) string {
 }
 
 const auditColumns = `e.seq, e.operation_id, e.at, e.actor, e.actor_id, e.actor_email, e.credential, e.means, e.action,
-	e.denied, e.account_id, e.target_id, e.user_id, e.state_before, e.state_after, e.remote_addr, e.request_id`
+	e.denied, e.account_id, e.target_id, e.user_id, e.state_before, e.state_after, e.remote_addr, e.request_id, e.sequence`
 
-func auditDest(e *iam.AuditEntry) []any { //nolint:dupl // columns look alike, their rows do not
+func auditDest(e *iam.AuditEntry) []any {
 	return []any{
 		(*number)(&e.Seq), (*text)(&e.OperationID), (*stamp)(&e.At), (*text)(&e.Actor), (*text)(&e.ActorID),
 		(*text)(&e.ActorEmail), (*text)(&e.Credential), (*text)(&e.Means), (*text)(&e.Action), (*text)(&e.Denied),
 		(*text)(&e.AccountID), (*text)(&e.TargetID), (*text)(&e.UserID), (*text)(&e.Before), (*text)(&e.After),
-		(*text)(&e.RemoteAddr), (*text)(&e.RequestID),
+		(*text)(&e.RemoteAddr), (*text)(&e.RequestID), (*number)(&e.Sequence),
 	}
 }
 

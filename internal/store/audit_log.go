@@ -58,7 +58,8 @@ func (l auditLog) columns(me string) string {
 	shown := func(column string) string { return l.shown(column, me) }
 	return strings.Join([]string{
 		`e.seq, e.operation_id, e.at, e.actor`, shown(`e.actor_id`), shown(`e.actor_email`), shown(`e.credential`), shown(`e.means`),
-		`e.action, e.denied, e.account_id, e.target_id, e.user_id, e.state_before, e.state_after`, shown(`e.remote_addr`), shown(`e.request_id`),
+		`e.action, e.denied, e.account_id, e.target_id, e.user_id, e.state_before, e.state_after`, shown(`e.remote_addr`),
+		shown(`e.request_id`), `e.sequence`,
 	}, `, `)
 }
 

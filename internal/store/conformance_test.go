@@ -161,7 +161,8 @@ func complain(text string, after []string, step string) string {
 		}
 		return "it sorts a whole list for a page"
 	case strings.HasSuffix(step, "(account_id=?)") && strings.Contains(step, " m USING"):
-		if strings.Contains(step, "_name ") || strings.Contains(step, "memberships_super") || strings.Contains(text, "GROUP BY") {
+		if strings.Contains(step, "_name ") || strings.Contains(step, "memberships_super") || strings.Contains(text, "GROUP BY") ||
+			strings.Contains(step, "webhooks_") { // of which an account has ten at most
 			return ""
 		}
 		return "it walks all rows of an account"

@@ -15,7 +15,11 @@ import (
 // not named here would be lost with its key, unseen; a test holds that every
 // column of bytes is named, or known to hold no such value.
 func sealedColumns() []sealedColumn {
-	return []sealedColumn{{"factors", "seed", `t.confirmed_on > 0 OR t.created_on > $1`}}
+	return []sealedColumn{
+		{"factors", "seed", `t.confirmed_on > 0 OR t.created_on > $1`},
+		{"webhooks", "secret", `t.deleted_on = 0`},
+		{"webhooks", "old_secret", `t.deleted_on = 0 AND t.old_secret IS NOT NULL AND t.old_until > $1`},
+	}
 }
 
 // sealedColumn is one of them. Rows without which nobody loses anything don't hold

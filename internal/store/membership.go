@@ -163,7 +163,7 @@ func (t *tx) InsertMembership(m iam.Membership, link iam.Link, entry iam.AuditEn
 		link.Locale, link.Generation, toMicros(link.SentOn), toMicros(link.WakeOn), toMicros(link.AskedOn), t.endedOn(m),
 		m.Note, toMicros(m.EndsOn), toMicros(m.EndWake), namedBy(m), string(m.AccountID),
 	}}
-	entry.UserID = m.UserID
+	entry.UserID, entry.Sequence = m.UserID, m.Revision+1
 	if err := t.guarded(iam.ErrNoRow, insert, added(seatOf(m), 1), t.recorded(entry)); err != nil {
 		return fmt.Errorf("insert membership: %w", err)
 	}
@@ -228,7 +228,7 @@ func (t *tx) UpdateMembership(before, after iam.Membership, entry iam.AuditEntry
 	if from, to := seatOf(before), seatOf(after); from != to {
 		more = moved(from, to, 1)
 	}
-	entry.UserID = cmp.Or(after.UserID, before.UserID)
+	entry.UserID, entry.Sequence = cmp.Or(after.UserID, before.UserID), before.Revision+2
 	if err := t.guarded(iam.ErrStale, update, append(more, t.recorded(entry))...); err != nil {
 		return fmt.Errorf("update membership: %w", err)
 	}

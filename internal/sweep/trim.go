@@ -43,9 +43,9 @@ func (t *Trimmer) round(ctx context.Context) time.Duration {
 	if ctx.Err() != nil {
 		return trimEvery
 	}
-	if trimmed.Audit+trimmed.Ended+trimmed.Bulk > 0 {
+	if trimmed.Audit+trimmed.Ended+trimmed.Bulk+trimmed.Webhooks > 0 {
 		t.Logger.InfoContext(ctx, "old rows dropped", slog.Int("audit", trimmed.Audit), slog.Int("ended_memberships", trimmed.Ended),
-			slog.Int("bulk", trimmed.Bulk))
+			slog.Int("bulk", trimmed.Bulk), slog.Int("webhook_deliveries", trimmed.Webhooks))
 	}
 	if err != nil {
 		t.Logger.WarnContext(ctx, "drop old rows", slog.Any("error", err))

@@ -32,6 +32,7 @@ var rooms = map[string][]string{
 	"cmd/hither": {
 		"api", "internal/auth", "internal/bulk", "internal/clock", "internal/console", "internal/dataset", "internal/iam", "internal/id", "internal/mail",
 		"internal/oidc", "internal/outbox", "internal/rate", "internal/seal", "internal/server", "internal/store", "internal/sweep", "internal/totp",
+		"internal/webhook",
 	},
 	"internal/api":     {"api", "internal/auth", "internal/iam", "internal/id", "internal/rate"},
 	"internal/auth":    {"internal/iam"},
@@ -48,11 +49,12 @@ var rooms = map[string][]string{
 	"internal/seal":    {"internal/iam"},
 	"internal/server": {
 		"api", "internal/api", "internal/auth", "internal/clock", "internal/console", "internal/iam", "internal/id", "internal/oidc",
-		"internal/outbox", "internal/rate",
+		"internal/outbox", "internal/rate", "internal/webhook",
 	},
 	"internal/store":           {"internal/clock", "internal/iam", "internal/id"},
 	"internal/sweep":           {"internal/iam"},
 	"internal/totp":            {},
+	"internal/webhook":         {"internal/iam"},
 	"internal/store/storetest": {"internal/clock", "internal/dataset", "internal/iam", "internal/id", "internal/store"},
 }
 

@@ -58,7 +58,9 @@ var (
 	editMembers = readMembers.but(verdicts{reader: 9109, admin: 9109, operatorUser: 9109})
 	readAudit   = anyMember.but(verdicts{minimal: 9109, managing: 9109})
 	editAccount = anyMember.but(verdicts{minimal: 9109, reader: 9109, managing: 9109})
-	endAccount  = editAccount.but(verdicts{admin: 9109})
+	// aWebhook is nobody's where it is asked for: whoever may look finds none.
+	aWebhook   = editAccount.but(verdicts{admin: 1003, super: 1003, operatorUser: 1003, operatorBot: 1003})
+	endAccount = editAccount.but(verdicts{admin: 9109})
 
 	onlyOperator = anyUser.but(verdicts{
 		stranger: 9109, outsider: 9109, guest: 9109, minimal: 9109, reader: 9109, admin: 9109, managing: 9109, super: 9109, operatorBot: 0,
@@ -101,6 +103,17 @@ var allowed = map[string]verdicts{
 	"GET /accounts/{account_id}":    anyMember,
 	"PUT /accounts/{account_id}":    editAccount,
 	"DELETE /accounts/{account_id}": endAccount,
+
+	"GET /accounts/{account_id}/webhooks":                                               editAccount,
+	"POST /accounts/{account_id}/webhooks":                                              editAccount,
+	"GET /accounts/{account_id}/webhooks/{webhook_id}":                                  aWebhook,
+	"PATCH /accounts/{account_id}/webhooks/{webhook_id}":                                aWebhook,
+	"DELETE /accounts/{account_id}/webhooks/{webhook_id}":                               aWebhook,
+	"POST /accounts/{account_id}/webhooks/{webhook_id}/rotate":                          aWebhook,
+	"POST /accounts/{account_id}/webhooks/{webhook_id}/ping":                            aWebhook,
+	"GET /accounts/{account_id}/webhooks/{webhook_id}/deliveries":                       aWebhook,
+	"GET /accounts/{account_id}/webhooks/{webhook_id}/deliveries/{delivery_id}":         aWebhook,
+	"POST /accounts/{account_id}/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": aWebhook,
 
 	"GET /accounts/{account_id}/members":                     readMembers,
 	"POST /accounts/{account_id}/members":                    editMembers,
@@ -170,6 +183,10 @@ func sampleBody(operation, fresh string) any {
 		return object{"email": fresh + "@fresh.test", "roles": roles}
 	case "POST /organizations/{organization_id}/invites":
 		return object{"invited_member_email": fresh + "@fresh.test", "roles": roles}
+	case "POST /accounts/{account_id}/webhooks":
+		return object{"url": "https://example.com/" + fresh}
+	case "PATCH /accounts/{account_id}/webhooks/{webhook_id}":
+		return object{"name": fresh}
 	case "POST /mail/reports":
 		return object{"reports": []object{}}
 	case "POST /organizations/{organization_id}/invites/bulk":

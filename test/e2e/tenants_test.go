@@ -50,6 +50,9 @@ func choices(o operation, param, mine, theirs string) map[string][]string {
 	case "role_id":
 		return map[string][]string{own: {harness.ID("role of " + mine)}, foreign: {harness.ID("role of " + theirs)}, unknown: {unknownID}}
 	}
+	if param == "delivery_id" { // of rows that are no webhooks there is none: TestForeignWebhooksAreLikeMissingOnes has real ones
+		return map[string][]string{foreign: {harness.ID("delivery of " + theirs)}, unknown: {unknownID}}
+	}
 	rows := []string{row(theirs, "colleague"), row(theirs, "guest"), row(theirs, "decliner"), row(theirs, "owner")}
 	if o.owned() {
 		// The user's own side: a row of a colleague is foreign too, also to who

@@ -241,7 +241,7 @@ var settleTests = map[string]func(f *fixture){
 			got := entries[i]
 			got.Seq, got.Before, got.After = 0, "", ""
 			equal(f, "audit row", got, iam.AuditEntry{
-				OperationID: fmt.Sprintf("expire-%d-%s", f.clock.Now().UnixMicro(), m.ID), At: f.clock.Now(), Action: iam.InviteExpire, AccountID: a.ID, TargetID: m.ID,
+				OperationID: fmt.Sprintf("expire-%d-%s", f.clock.Now().UnixMicro(), m.ID), At: f.clock.Now(), Action: iam.InviteExpire, AccountID: a.ID, TargetID: m.ID, Sequence: 2,
 			})
 		}
 		equal(f, "members left", f.members(a, iam.MemberQuery{}).Total, 2)

@@ -215,6 +215,7 @@ CREATE TABLE audit (
     means        TEXT COLLATE "C" NOT NULL DEFAULT '', -- how the actor proved who it is
     user_id      TEXT COLLATE "C" NOT NULL DEFAULT '', -- whom it concerns beside its actor
     shown        SMALLINT NOT NULL DEFAULT 0, -- how much of its actor the account sees: nothing, the address, all
+    sequence     BIGINT NOT NULL DEFAULT 0, -- of what changed a membership: the how many-th of that it is
     position     BIGINT -- NULL: not given yet
 );
 
@@ -230,6 +231,9 @@ CREATE INDEX audit_denied ON audit (account_id, at) WHERE denied <> '';
 -- An account's events in the order of their positions, and what waits for one.
 CREATE INDEX audit_events ON audit (account_id, position) WHERE position IS NOT NULL;
 CREATE INDEX audit_unplaced ON audit (seq) WHERE position IS NULL;
+
+-- And those of all accounts, for who looks through what came since.
+CREATE INDEX audit_placed ON audit (position) WHERE position IS NOT NULL;
 
 -- The last position that was given. Who gives positions holds this row.
 CREATE TABLE event_position (
@@ -433,3 +437,74 @@ CREATE TABLE identities (
     PRIMARY KEY (issuer, subject)
 );
 CREATE INDEX identities_user ON identities (user_id, id);
+
+-- Where accounts have their events sent. A deleted one stays, without its secrets,
+-- until its deliveries are gone. Secrets are sealed by the instance's key, for this
+-- webhook of this account alone. Events behind after_position are its own.
+CREATE TABLE webhooks (
+    id             TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    account_id     TEXT COLLATE "C" NOT NULL REFERENCES accounts (id),
+    name           TEXT COLLATE "C" NOT NULL,
+    url            TEXT COLLATE "C" NOT NULL,
+    events         TEXT COLLATE "C" NOT NULL, -- patterns, a space between; '': every event
+    secret         BYTEA NOT NULL,
+    old_secret     BYTEA, -- signs too until old_until
+    old_until      BIGINT NOT NULL,
+    grantor_kind   TEXT COLLATE "C" NOT NULL,
+    grantor_user   TEXT COLLATE "C" REFERENCES users (id),
+    grantor_token  TEXT COLLATE "C" REFERENCES tokens (id),
+    disabled       TEXT COLLATE "C" NOT NULL, -- why, '': it is on
+    disabled_on    BIGINT NOT NULL,
+    after_position BIGINT NOT NULL,
+    failures       BIGINT NOT NULL CHECK (failures >= 0), -- in a row
+    failing_since  BIGINT NOT NULL,
+    due_on         BIGINT NOT NULL, -- 0: nothing waits
+    leased_until   BIGINT NOT NULL,
+    turn           BIGINT NOT NULL,
+    revision       BIGINT NOT NULL,
+    created_on     BIGINT NOT NULL,
+    deleted_on     BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX webhooks_account ON webhooks (account_id, id) WHERE deleted_on = 0;
+CREATE INDEX webhooks_on ON webhooks (account_id) WHERE deleted_on = 0 AND disabled = '';
+CREATE INDEX webhooks_due ON webhooks (due_on) WHERE due_on > 0;
+
+-- Up to which position deliveries were made of events. Who makes some holds this row.
+CREATE TABLE webhook_position (
+    id       SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    position BIGINT NOT NULL
+);
+INSERT INTO webhook_position (id, position) VALUES (1, 0);
+
+-- Events on their way to webhooks. What is sent is made from the audit row when it
+-- is: nothing of a person stands here.
+CREATE TABLE webhook_deliveries (
+    id         TEXT COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    webhook_id TEXT COLLATE "C" NOT NULL REFERENCES webhooks (id),
+    event_id   TEXT COLLATE "C" NOT NULL, -- the operation of the audit row
+    action     TEXT COLLATE "C" NOT NULL,
+    target_id  TEXT COLLATE "C" NOT NULL,
+    sequence   BIGINT NOT NULL,
+    state      TEXT COLLATE "C" NOT NULL,
+    due_on     BIGINT NOT NULL,
+    attempts   BIGINT NOT NULL CHECK (attempts >= 0),
+    earlier    BIGINT NOT NULL, -- of these before it was last replayed
+    code       BIGINT NOT NULL, -- of the last answer, 0: there was none
+    words      TEXT COLLATE "C" NOT NULL, -- ours about it
+    created_on BIGINT NOT NULL,
+    since      BIGINT NOT NULL, -- since when it is tried
+    ended_on   BIGINT NOT NULL
+);
+CREATE INDEX webhook_deliveries_list ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, due_on) WHERE ended_on = 0;
+CREATE INDEX webhook_deliveries_created ON webhook_deliveries (created_on);
+
+CREATE TABLE webhook_attempts (
+    delivery_id TEXT COLLATE "C" NOT NULL,
+    number      BIGINT NOT NULL,
+    at          BIGINT NOT NULL,
+    took        BIGINT NOT NULL, -- microseconds
+    code        BIGINT NOT NULL,
+    words       TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (delivery_id, number)
+);

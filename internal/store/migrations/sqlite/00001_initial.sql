@@ -215,7 +215,8 @@ CREATE TABLE audit (
     request_id   TEXT    NOT NULL,
     means        TEXT    NOT NULL DEFAULT '', -- how the actor proved who it is
     user_id      TEXT    NOT NULL DEFAULT '', -- whom it concerns beside its actor
-    shown        INTEGER NOT NULL DEFAULT 0 -- how much of its actor the account sees: nothing, the address, all
+    shown        INTEGER NOT NULL DEFAULT 0, -- how much of its actor the account sees: nothing, the address, all
+    sequence     INTEGER NOT NULL DEFAULT 0 -- of what changed a membership: the how many-th of that it is
 ) STRICT;
 
 -- The log of an account, of what a user did, and of what was done to it, each in
@@ -426,3 +427,74 @@ CREATE TABLE identities (
     PRIMARY KEY (issuer, subject)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX identities_user ON identities (user_id, id);
+
+-- Where accounts have their events sent. A deleted one stays, without its secrets,
+-- until its deliveries are gone. Secrets are sealed by the instance's key, for this
+-- webhook of this account alone. Events behind after_position are its own.
+CREATE TABLE webhooks (
+    id             TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    account_id     TEXT    NOT NULL REFERENCES accounts (id),
+    name           TEXT    NOT NULL,
+    url            TEXT    NOT NULL,
+    events         TEXT    NOT NULL, -- patterns, a space between; '': every event
+    secret         BLOB    NOT NULL,
+    old_secret     BLOB, -- signs too until old_until
+    old_until      INTEGER NOT NULL,
+    grantor_kind   TEXT    NOT NULL,
+    grantor_user   TEXT    REFERENCES users (id),
+    grantor_token  TEXT    REFERENCES tokens (id),
+    disabled       TEXT    NOT NULL, -- why, '': it is on
+    disabled_on    INTEGER NOT NULL,
+    after_position INTEGER NOT NULL,
+    failures       INTEGER NOT NULL CHECK (failures >= 0), -- in a row
+    failing_since  INTEGER NOT NULL,
+    due_on         INTEGER NOT NULL, -- 0: nothing waits
+    leased_until   INTEGER NOT NULL,
+    turn           INTEGER NOT NULL,
+    revision       INTEGER NOT NULL,
+    created_on     INTEGER NOT NULL,
+    deleted_on     INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX webhooks_account ON webhooks (account_id, id) WHERE deleted_on = 0;
+CREATE INDEX webhooks_on ON webhooks (account_id) WHERE deleted_on = 0 AND disabled = '';
+CREATE INDEX webhooks_due ON webhooks (due_on) WHERE due_on > 0;
+
+-- Up to which position deliveries were made of events. Who makes some holds this row.
+CREATE TABLE webhook_position (
+    id       INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    position INTEGER NOT NULL
+) STRICT;
+INSERT INTO webhook_position (id, position) VALUES (1, 0);
+
+-- Events on their way to webhooks. What is sent is made from the audit row when it
+-- is: nothing of a person stands here.
+CREATE TABLE webhook_deliveries (
+    id         TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+    webhook_id TEXT    NOT NULL REFERENCES webhooks (id),
+    event_id   TEXT    NOT NULL, -- the operation of the audit row
+    action     TEXT    NOT NULL,
+    target_id  TEXT    NOT NULL,
+    sequence   INTEGER NOT NULL,
+    state      TEXT    NOT NULL,
+    due_on     INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL CHECK (attempts >= 0),
+    earlier    INTEGER NOT NULL, -- of these before it was last replayed
+    code       INTEGER NOT NULL, -- of the last answer, 0: there was none
+    words      TEXT    NOT NULL, -- ours about it
+    created_on INTEGER NOT NULL,
+    since      INTEGER NOT NULL, -- since when it is tried
+    ended_on   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX webhook_deliveries_list ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, due_on) WHERE ended_on = 0;
+CREATE INDEX webhook_deliveries_created ON webhook_deliveries (created_on);
+
+CREATE TABLE webhook_attempts (
+    delivery_id TEXT    NOT NULL,
+    number      INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    took        INTEGER NOT NULL, -- microseconds
+    code        INTEGER NOT NULL,
+    words       TEXT    NOT NULL,
+    PRIMARY KEY (delivery_id, number)
+) STRICT, WITHOUT ROWID;
