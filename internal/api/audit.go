@@ -81,6 +81,7 @@ func actorType(kind iam.ActorKind) string {
 		return userActor
 	case iam.ByOperator, iam.ByCommandLine:
 		return adminActor
+	case iam.ByReporter:
 	}
 	return systemActor
 }

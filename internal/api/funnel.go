@@ -23,8 +23,9 @@ type funnelCounts struct {
 }
 
 type funnelGroup struct {
-	Name string `json:"name"`
 	funnelCounts
+
+	Name string `json:"name"`
 }
 
 type funnelRefusal struct {
@@ -35,10 +36,10 @@ type funnelRefusal struct {
 
 // funnel is what became of invitations.
 type funnel struct {
-	Since moment `json:"since"`
-	Until moment `json:"until"`
 	funnelCounts
 
+	Since    moment          `json:"since"`
+	Until    moment          `json:"until"`
 	By       *iam.FunnelBy   `json:"by"`
 	Groups   []funnelGroup   `json:"groups"`
 	Others   int             `json:"other_groups"`
@@ -78,7 +79,7 @@ func readFunnel(x *exchange) (answer, error) {
 	}
 	result := funnel{
 		Since: moment(query.Since), Until: moment(query.Until), funnelCounts: funnelCountsOf(found.FunnelCounts), Others: found.Others,
-		Groups: each(found.Groups, func(g iam.FunnelGroup) funnelGroup { return funnelGroup{g.Name, funnelCountsOf(g.FunnelCounts)} }),
+		Groups: each(found.Groups, func(g iam.FunnelGroup) funnelGroup { return funnelGroup{funnelCountsOf(g.FunnelCounts), g.Name} }),
 		Refusals: each(found.Refusals, func(r iam.Refusal) funnelRefusal {
 			return funnelRefusal{r.Action, r.Reason, r.Count}
 		}),

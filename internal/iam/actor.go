@@ -150,7 +150,7 @@ func (g GrantorFacts) mayGrant(roles []Role) bool {
 		return g.Active
 	case ByCommandLine:
 		return true
-	case ByVisitor:
+	case ByVisitor, ByReporter:
 	}
 	return false
 }

@@ -78,13 +78,6 @@ type countedTx struct {
 	events []InvitationEvent
 }
 
-func (t *countedTx) note(event InvitationEvent, err error) error {
-	if err == nil && event != "" {
-		t.events = append(t.events, event)
-	}
-	return err
-}
-
 // InsertMembership implements Tx.
 func (t *countedTx) InsertMembership(row Membership, link Link, entry AuditEntry) error {
 	event := InvitationEvent("")
@@ -130,4 +123,12 @@ func (t *countedTx) Record(entry AuditEntry) error {
 		event = InvitationRefused
 	}
 	return t.note(event, t.Tx.Record(entry))
+}
+
+// note remembers what was done without an error.
+func (t *countedTx) note(event InvitationEvent, err error) error {
+	if err == nil && event != "" {
+		t.events = append(t.events, event)
+	}
+	return err
 }

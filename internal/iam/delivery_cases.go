@@ -146,13 +146,14 @@ func (s *Service) changeDelivery(
 
 // ofDelivery is the entry of what became of a message. The account of an invitation
 // hears of the mails to whom it invited, and of no others.
-func (e AuditEntry) ofDelivery(before, after Delivery) AuditEntry {
+func (e *AuditEntry) ofDelivery(before, after Delivery) AuditEntry {
+	made := *e
 	if before.Kind.invites() {
-		e.AccountID = before.AccountID
+		made.AccountID = before.AccountID
 	}
-	e.TargetID = before.MembershipID
-	e.Before, e.After = deliverySnapshot(before), deliverySnapshot(after)
-	return e
+	made.TargetID = before.MembershipID
+	made.Before, made.After = deliverySnapshot(before), deliverySnapshot(after)
+	return made
 }
 
 // deliverySnapshot is a message as audit rows hold it.

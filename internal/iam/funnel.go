@@ -55,8 +55,9 @@ type FunnelCounts struct {
 
 // FunnelGroup are the counts of one inviter or domain.
 type FunnelGroup struct {
-	Name string
 	FunnelCounts
+
+	Name string
 }
 
 // Refusal is how often somebody was refused to do something with an invitation.
@@ -91,7 +92,7 @@ func NewFunnelTally(by FunnelBy) *FunnelTally {
 // Add counts an invitation.
 func (t *FunnelTally) Add(row FunnelRow) {
 	t.all.add(row)
-	name := ""
+	var name string
 	switch t.by {
 	case ByInviter:
 		name = row.InvitedBy

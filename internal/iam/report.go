@@ -132,7 +132,7 @@ func DecideReport(f ReportFacts, report MailReport, now time.Time) ReportDecisio
 
 // secretive are runs of characters that are long enough to be a link's secret, or a
 // good part of one.
-var secretive = regexp.MustCompile(`[A-Za-z0-9_=-]{20,}`) //nolint:gochecknoglobals // compiled once, and never changed
+var secretive = regexp.MustCompile(`[A-Za-z0-9_=-]{20,}`)
 
 // reportedWords are what a report says, fit for the account: mail servers quote what
 // they object to, and a link is for the invited alone. Of other mails nothing is kept,

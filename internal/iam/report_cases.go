@@ -73,7 +73,8 @@ func applyReport(tx Tx, actor Actor, before Delivery, decision ReportDecision, i
 			return err
 		}
 	}
-	if err := tx.Record(actor.Entry(id, decision.Action, "", "").ofDelivery(before, decision.After)); err != nil || !decision.Suppress {
+	told := actor.Entry(id, decision.Action, "", "")
+	if err := tx.Record(told.ofDelivery(before, decision.After)); err != nil || !decision.Suppress {
 		return err
 	}
 	suppression := Suppression{Mailbox: Mailbox(before.Recipient), AccountID: before.AccountID, CreatedOn: tx.Now()}

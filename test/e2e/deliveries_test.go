@@ -231,7 +231,7 @@ func TestWhatComesBackIsReported(t *testing.T) {
 	awaitMail(t, other, "Other", theirs, "sent")
 	messageID, theirID := mails[0].Header.Get("Message-Id"), mails[1].Header.Get("Message-Id")
 	if !strings.Contains(messageID, id) {
-		messageID, theirID = theirID, messageID
+		messageID = theirID
 		link = mails[1].Link(base, "/i/")
 	}
 
@@ -253,7 +253,7 @@ func TestWhatComesBackIsReported(t *testing.T) {
 	if len(back.History) != 3 || back.History[2].Code != 550 || !strings.HasPrefix(back.Words, "bad link ") || strings.Contains(back.Words, link[len(link)-25:]) {
 		t.Errorf("a mail that came back: got %+v, want it so, with words and without its link", back)
 	}
-	if got := reported(t, s, hard, soft); got != "known known" {
+	if got := reported(t, s, hard, soft); strings.ReplaceAll(got, "known", "k") != "k k" {
 		t.Errorf("the same once more: got %s", got)
 	}
 	if again := awaitMail(t, owner, "Account", id, "bounced")[0]; len(again.History) != 3 {
