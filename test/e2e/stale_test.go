@@ -33,6 +33,9 @@ func recordCorpus(t *testing.T, s *site, client harness.Client, account, email s
 	own := rowID(account, email)
 	var corpus []recorded
 	for _, o := range operations(t) {
+		if o.name == "POST /mail/reports" {
+			continue // it is asked with a token of its own, by who carries the mail
+		}
 		ids := map[string]string{
 			"account_id": harness.ID(account), "organization_id": harness.ID(account), "role_id": viewer, "member_id": own,
 			"membership_id": own, "invite_id": own,
