@@ -156,6 +156,25 @@ func TestNothingIsSentInside(t *testing.T) {
 	}
 }
 
+// A name that leads inside too is not sent to where it leads outside, whichever
+// comes first (KF-89).
+func TestEveryAddressHasToBePermitted(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Int64
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent.Add(1) }))
+	t.Cleanup(receiver.Close)
+	_, port, _ := net.SplitHostPort(receiver.Listener.Addr().String())
+	known := names{"outside.example": {"127.0.0.1"}, "first.example": {"127.0.0.1", "127.0.0.66"}, "last.example": {"127.0.0.66", "127.0.0.1"}}
+	for name, want := range map[string]int{"outside.example": 200, "first.example": 0, "last.example": 0} {
+		if result := sender(t, known, nil).Send(t.Context(), message("http://"+name+":"+port)); result.Code != want {
+			t.Errorf("%s: got %+v, want %d", name, result, want)
+		}
+	}
+	if n := sent.Load(); n != 1 {
+		t.Errorf("sent %d times, want once", n)
+	}
+}
+
 // A name that leads elsewhere from one moment to the next is looked up once for a
 // connection, and held to the rule each time.
 func TestANameThatMoves(t *testing.T) {
