@@ -9,8 +9,11 @@ func TestRolesOfABulkByIDOrName(t *testing.T) {
 	t.Parallel()
 	const account, own, twin, comma, foreign = ID("a"), ID("11111111111111111111111111111111"), ID("22222222222222222222222222222222"), ID("33333333333333333333333333333333"), ID("44444444444444444444444444444444")
 	names := newRoleNames(NewCatalog([]Role{
-		{ID: own, AccountID: account, Name: "Editor"}, {ID: twin, Name: "Twin"}, {ID: "55555555555555555555555555555555", Name: "twin"},
-		{ID: comma, Name: "Read, and write"}, {ID: foreign, AccountID: "b", Name: "Theirs"},
+		{ID: own, AccountID: account, Name: "Editor"},
+		{ID: twin, Name: "Twin"},
+		{ID: "55555555555555555555555555555555", Name: "twin"},
+		{ID: comma, Name: "Read, and write"},
+		{ID: foreign, AccountID: "b", Name: "Theirs"},
 	}), account)
 	for _, test := range []struct {
 		texts []string

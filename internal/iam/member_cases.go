@@ -131,10 +131,8 @@ func (s *Service) applyInvite(tx Tx, facts InviteFacts, decision *InviteDecision
 	if decision.Before == nil {
 		// Only now, so that who is refused never makes the writer do it: what
 		// the clock ended still holds its address in the unique index.
-		if !decision.Settled {
-			if err := s.mailing.settle(tx, facts.Account.ID, decision.Row.Email); err != nil {
-				return err
-			}
+		if err := s.settleFor(tx, decision); err != nil {
+			return err
 		}
 		if err := s.settleOver(tx, facts); err != nil {
 			return err
@@ -162,6 +160,14 @@ func (s *Service) settleOver(tx Tx, facts InviteFacts) error {
 		err = refuse(AlreadyMember, "this address is the account's last Super Administrator, whose membership does not end")
 	}
 	return err
+}
+
+// settleFor writes down what the clock ended, unless it is known that nothing is due.
+func (s *Service) settleFor(tx Tx, decision *InviteDecision) error {
+	if decision.Settled {
+		return nil
+	}
+	return s.mailing.settle(tx, decision.Row.AccountID, decision.Row.Email)
 }
 
 // invited is the answer that the caller sees.
