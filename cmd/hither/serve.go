@@ -96,16 +96,12 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 		return err
 	}
 	defer closing(&err, public)
-	var (
-		metrics    net.Listener
-		metricsURL string
-	)
-	if c.MetricsListen != "" {
-		if metrics, err = listen(ctx, "--metrics-listen", c.MetricsListen); err != nil {
-			return err
-		}
+	metrics, metricsURL, err := c.listenMetrics(ctx)
+	if err != nil {
+		return err
+	}
+	if metrics != nil {
 		defer closing(&err, metrics)
-		metricsURL = baseURL("http", c.MetricsListen, metrics) + "/metrics"
 	}
 
 	db, err := c.open(ctx, logger)
@@ -143,6 +139,18 @@ func (c *serveCommand) Run(ctx context.Context, s streams, env *environment) (er
 	warnEmpty(ctx, logger, db.service)
 	defer startWorkers(ctx, db, c.trimmer(db.service, c.WebhookRetention, logger), logger)()
 	return front.Run(ctx, public, metrics)
+}
+
+// listenMetrics is where the metrics are, and their URL: nil where they are nowhere.
+func (c *serveCommand) listenMetrics(ctx context.Context) (net.Listener, string, error) {
+	if c.MetricsListen == "" {
+		return nil, "", nil
+	}
+	metrics, err := listen(ctx, "--metrics-listen", c.MetricsListen)
+	if err != nil {
+		return nil, "", err
+	}
+	return metrics, baseURL("http", c.MetricsListen, metrics) + "/metrics", nil
 }
 
 // proxies reads --trusted-proxies.

@@ -104,7 +104,8 @@ func AccountActions() []Action {
 		InviteSnooze, InviteRemind, InviteAskLink, InviteShowLink, InviteMailLink,
 		MemberAdd, MemberEdit, MemberRemove, MemberLeave, MemberWarn, MemberExpire, MemberKeep,
 		AccountChange,
-		RoleDefine, RoleDrop, DeliveryRetry, DeliveryDrop, DeliveryBounce, DeliveryAbuse, BulkCreate, BulkCancel, BulkFinish, Suppress, Unsuppress,
+		RoleDefine, RoleDrop, DeliveryRetry, DeliveryDrop, DeliveryBounce, DeliveryAbuse, BulkCreate, BulkCancel, BulkFinish,
+		Suppress, Unsuppress,
 		WebhookCreate, WebhookChange, WebhookDelete, WebhookRotate, WebhookDisable, WebhookPing, WebhookReplay,
 	}
 }

@@ -40,7 +40,7 @@ func (g WebhookGrantor) mayWatch() bool {
 		return g.Active
 	case ByCommandLine:
 		return true
-	case ByVisitor:
+	case ByVisitor, ByReporter:
 	}
 	return false
 }

@@ -51,6 +51,19 @@ func (p WebhookPolicy) CheckURL(field, text string) (string, error) {
 	return u.String(), nil
 }
 
+// Permits reports whether a connection to an address may be made for a URL of a
+// scheme. It is asked for every address that a name led to, at every connection.
+func (p WebhookPolicy) Permits(scheme string, addr netip.Addr) bool {
+	if addr.Zone() != "" {
+		return false
+	}
+	plain := addr.Unmap()
+	if slices.ContainsFunc(p.Allow, func(allowed netip.Prefix) bool { return allowed.Contains(plain) }) {
+		return true
+	}
+	return scheme == "https" && addr == plain && public(plain)
+}
+
 // checkHost is CheckURL for the host.
 func (p WebhookPolicy) checkHost(field string, u *url.URL) (string, error) {
 	name := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
@@ -75,19 +88,6 @@ func (p WebhookPolicy) checkHost(field string, u *url.URL) (string, error) {
 		return "", invalid(field, "is one of this instance itself")
 	}
 	return ascii, nil
-}
-
-// Permits reports whether a connection to an address may be made for a URL of a
-// scheme. It is asked for every address that a name led to, at every connection.
-func (p WebhookPolicy) Permits(scheme string, addr netip.Addr) bool {
-	if addr.Zone() != "" {
-		return false
-	}
-	plain := addr.Unmap()
-	if slices.ContainsFunc(p.Allow, func(allowed netip.Prefix) bool { return allowed.Contains(plain) }) {
-		return true
-	}
-	return scheme == "https" && addr == plain && public(plain)
 }
 
 // public reports whether an address is of the public internet. What is not, is on
