@@ -130,5 +130,5 @@ func TestDoctorFindsStraySettings(t *testing.T) {
 	d, _ := newFilledDesk(t)
 	d.finds(checkFail, "environment", "HITHER_DATE is no setting", "did you mean HITHER_DATA?", []string{"HITHER_DATE=x"})
 	d.finds(checkFail, "environment", "hither_listen is no setting", "did you mean HITHER_LISTEN?", []string{"hither_listen=x"})
-	d.finds(checkFail, "environment", "HITHER_COLOUR_OF_ALL is no setting", "use one of HITHER_ADDRESS_RATE_LIMIT, HITHER_AUDIT_RETENTION, HITHER_BASE_URL, ", []string{"HITHER_COLOUR_OF_ALL=x"})
+	d.finds(checkFail, "environment", "HITHER_COLOUR_OF_ALL is no setting", "use one of HITHER_ADDRESS_RATE_LIMIT, HITHER_API_EMAIL, ", []string{"HITHER_COLOUR_OF_ALL=x"})
 }

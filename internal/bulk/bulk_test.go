@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 // jobs stands in for iam.Service: bulks with rows that are left, of which some
 // break whenever they are tried.
 type jobs struct {
+	mu      sync.Mutex
 	left    map[iam.ID][]bool // whether the row breaks
 	steps   []iam.BulkStep
 	givenUp int
@@ -22,6 +24,8 @@ type jobs struct {
 }
 
 func (j *jobs) running(context.Context, string, int) ([]iam.ID, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	var ids []iam.ID
 	for id, rows := range j.left {
 		if len(rows) > 0 {
@@ -33,6 +37,8 @@ func (j *jobs) running(context.Context, string, int) ([]iam.ID, error) {
 }
 
 func (j *jobs) work(_ context.Context, step iam.BulkStep) (iam.BulkProgress, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.steps = append(j.steps, step)
 	if j.away > 0 {
 		j.away--
@@ -137,7 +143,9 @@ func TestWordOfABulkWakesTheWorker(t *testing.T) {
 			done := make(chan struct{})
 			go func() { defer close(done); w.Run(ctx) }()
 			synctest.Wait()
+			j.mu.Lock()
 			j.left["a"] = make([]bool, 1)
+			j.mu.Unlock()
 			start := time.Now()
 			if word {
 				started <- struct{}{}
