@@ -376,14 +376,15 @@ func TestSessionEndsByItself(t *testing.T) {
 		}
 	}
 	see()
-	for s.now().Add(time.Hour).Before(signed.Session.ExpiresOn) {
-		s.advance(time.Hour)
+	const rest = iam.DefaultSessionIdle - time.Minute
+	for s.now().Add(rest).Before(signed.Session.ExpiresOn) {
+		s.advance(rest)
 		see()
 		if s.session(t, signed.Secret) == nil {
 			t.Fatalf("a session in use ended at %s", s.now())
 		}
 	}
-	s.advance(time.Hour)
+	s.advance(signed.Session.ExpiresOn.Sub(s.now()))
 	if s.session(t, signed.Secret) != nil {
 		t.Error("a session in use outlived its end")
 	}
