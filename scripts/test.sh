@@ -28,24 +28,24 @@ report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 # What fails does not keep the rest from being run: a second failure is worth as much as the first.
 failed=0
-# The rules, the pages and the commands share nothing between goroutines that isn't another package's: what serves them is
-# watched there, and as the whole binary in test/e2e. Browsers and thousands of lives take twice as long under the detector.
-plain='./internal/iam ./internal/console ./cmd/hither'
+# The rules, the pages and the commands share nothing between goroutines that isn't another package's, which is watched
+# there. Browsers, thousands of lives and the kills of test/e2e take twice as long under the detector; test/e2e comes once more.
+plain='./internal/iam ./internal/console ./cmd/hither ./test/e2e'
 # Unquoted on purpose: several packages.
 go test "$@" $plain || failed=1
-watched=$(go list ./... | grep -vE '^hither/(internal/iam|internal/console|cmd/hither)$')
+watched=$(go list ./... | grep -vE '^hither/(internal/iam|internal/console|cmd/hither|test/e2e)$')
 (export HITHER_CLIENTS_REPORT="$report" && product "$@" $watched) || failed=1
 grep -v '^LEFT OUT' "$report" || true
 grep '^LEFT OUT' "$report" | while read -r line; do scripts/loud.sh "$line"; done
 : >"$report"
 
 # Tests that don't say on which engine they run are for both. Where there is no PostgreSQL, scripts/deps.sh has said so.
-# No -race here: what of the product is PostgreSQL's own is in internal/store, and was watched above on both engines.
+# The whole binary is under the detector here, with fewer rounds of what is random.
 postgres=
-if scripts/deps.sh has postgres; then
-	postgres=postgres
-	echo 'test: end to end on PostgreSQL'
-	(export HITHER_TEST_ENGINE=postgres && go test "$@" ./test/e2e) || failed=1
+if scripts/deps.sh has postgres; then postgres=postgres; fi
+if [ -n "$postgres$race" ]; then
+	echo "test: end to end once more, on ${postgres:-sqlite}"
+	(export HITHER_TEST_ENGINE="${postgres:-sqlite}" && product "$@" -short ./test/e2e) || failed=1
 fi
 
 # No -race here: this module is a client, and what it drives is the binary it builds.
