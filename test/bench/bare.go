@@ -32,12 +32,13 @@ type bare struct {
 // writes to: then the loop has to, or the comparison is a lie. The load sends
 // no idempotency keys, without which nothing is written to their table, and to a
 // server that mails nothing: else an invitation writes to deliveries and tallies.
-// PostgreSQL's event_position is written by who reads events.
+// PostgreSQL's event_position is written by who reads events, and so is what
+// webhooks are sent.
 func tables() []string {
 	return []string{
-		"accounts", "audit", "challenges", "counts", "deliveries", "factors", "goose_db_version", "idempotency", "identities",
+		"accounts", "audit", "bulk_rows", "bulks", "challenges", "counts", "deliveries", "delivery_steps", "factors", "goose_db_version", "idempotency", "identities",
 		"instance", "instance_keys", "memberships", "recovery_codes", "roles", "sessions", "suppressions", "tallies", "tokens", "totals",
-		"user_keys", "users",
+		"user_keys", "users", "webhook_attempts", "webhook_deliveries", "webhook_position", "webhooks",
 	}
 }
 

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds what hangs; it measures nothing.
-const patience = 5 * time.Minute
+const patience = 15 * time.Minute
 
 // installed is a folder with what a client needs, by npm from its lock file.
 // What is run here is JavaScript: the binaries that some bring are left out, and

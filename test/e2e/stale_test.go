@@ -102,7 +102,9 @@ func TestPastMembersReplayEverything(t *testing.T) { //nolint:tparallel // the p
 			key.OK(t, http.MethodPatch, "/user/invites/"+rowID(account, email), object{"status": "accepted"})
 			corpus := recordCorpus(t, s, key, account, email)
 			end.end(t, s, account, email)
-			before := s.content(t, "audit")
+			// A webhook that they made is turned off by itself, as its turn comes.
+			byItself := []string{"audit", "webhooks", "webhook_deliveries", "webhook_attempts", "webhook_position"}
+			before := s.content(t, byItself...)
 			for _, request := range corpus {
 				for i, everything := range []string{end.key, end.tok} {
 					answer := []harness.Client{key, token}[i].Must(t, request.method, request.path, request.body)
@@ -120,7 +122,9 @@ func TestPastMembersReplayEverything(t *testing.T) { //nolint:tparallel // the p
 					}
 				}
 			}
-			s.unchanged(t, before, "the replay after "+end.name)
+			if changes := before.changes(s.content(t, byItself...)); len(changes) > 0 {
+				t.Errorf("the replay after %s: changed the database, want nothing:\n%s", end.name, strings.Join(changes, "\n"))
+			}
 		})
 	}
 }
