@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,7 +75,12 @@ func TestMassAssignment(t *testing.T) {
 	person(seed, harness.SeedUser{Email: "me@me.test", FirstName: "Old"})
 	person(seed, harness.SeedUser{Email: "opuser@me.test", Operator: true})
 	invited(seed, "a", "me@me.test", "owner@a.test", viewer)
-	s := newSite(t, seed)
+	reporter := harness.Key("who reports")
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(reporter), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, seed, "--mail-report-token-file="+file)
 	account := harness.ID("a")
 	role := func(id string) []object { return []object{{"id": id}} }
 	mine, guest, colleague := rowID("a", "me@me.test"), rowID("a", "guest@a.test"), rowID("a", "colleague@a.test")
@@ -185,12 +192,42 @@ func TestMassAssignment(t *testing.T) {
 		}
 		compareChanges(t, test.operation, before, s.content(t, "audit"), test.want, "")
 	}
+	poisonedWebhooks(t, s, account, reporter, covered)
 	for _, o := range operations(t) {
 		if sampleBody(o.name, "x") != nil && !covered[o.name] {
 			t.Errorf("KF-25: %s takes a body and was not tried", o.name)
 		}
 	}
 	madeRows(t, s)
+}
+
+// poisonedWebhooks goes on with what needs more than a body: a webhook that was
+// made, the token of who reports. A bulk takes no field that it does not know.
+func poisonedWebhooks(t *testing.T, s *site, account, reporter string, covered map[string]bool) {
+	t.Helper()
+	owner, webhooks := s.as("owner@a.test"), "/accounts/"+account+"/webhooks"
+	made := owner.OK(t, http.MethodPost, webhooks, poisoned(object{"url": "https://hooks.example.com/made"}))
+	honest := owner.OK(t, http.MethodPost, webhooks, object{"url": "https://hooks.example.com/honest"})
+	edited := webhooks + "/" + made.Row(t).ID
+	owner.OK(t, http.MethodPatch, edited, poisoned(object{"url": "https://hooks.example.com/edited"}))
+	owner.OK(t, http.MethodPatch, webhooks+"/"+honest.Row(t).ID, object{"url": "https://hooks.example.com/other"})
+	c := s.content(t)
+	a, b := maps.Clone(c.where("webhooks", "id", honest.Row(t).ID)[0]), maps.Clone(c.where("webhooks", "id", made.Row(t).ID)[0])
+	for name := range a {
+		if a[name] != b[name] && !slices.Contains([]string{"id", "url", "created_on", "after_position"}, name) {
+			t.Errorf("KF-25: the %s of a webhook that poisoned requests made: got %q, want %q", name, b[name], a[name])
+		}
+	}
+	before := s.content(t, "audit", "webhooks", "webhook_deliveries", "webhook_attempts", "webhook_position")
+	s.client.Bearer(reporter).OK(t, http.MethodPost, "/mail/reports",
+		poisoned(object{"reports": []object{{"id": "1", "kind": "bounce", "message_id": "<none@example.com>"}}}))
+	compareChanges(t, "POST /mail/reports", before, s.content(t, "audit", "webhooks", "webhook_deliveries", "webhook_attempts", "webhook_position"), nil, "")
+	for _, name := range []string{
+		"POST /accounts/{account_id}/webhooks", "PATCH /accounts/{account_id}/webhooks/{webhook_id}", "POST /mail/reports",
+		"POST /organizations/{organization_id}/invites/bulk",
+	} {
+		covered[name] = true
+	}
 }
 
 // compareChanges holds what changed against what was to change. Ids of new rows
