@@ -28,12 +28,13 @@ report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 # What fails does not keep the rest from being run: a second failure is worth as much as the first.
 failed=0
-# The rules, the pages and the commands share nothing between goroutines that isn't another package's, which is watched
-# there. Browsers, thousands of lives and the kills of test/e2e take twice as long under the detector; test/e2e comes once more.
-plain='./internal/iam ./internal/console ./cmd/hither ./test/e2e'
+# The rules, the pages and the commands share nothing between goroutines that isn't another package's. These, the store and
+# the kills of test/e2e take several times as long under the detector. What the store shares is watched in the whole binary:
+# on SQLite by test/fault and test/soak, on PostgreSQL by test/e2e, which comes once more below.
+plain='./internal/iam ./internal/store/... ./internal/console ./cmd/hither ./test/e2e'
 # Unquoted on purpose: several packages.
 go test "$@" $plain || failed=1
-watched=$(go list ./... | grep -vE '^hither/(internal/iam|internal/console|cmd/hither|test/e2e)$')
+watched=$(go list ./... | grep -vE '^hither/(internal/iam|internal/store.*|internal/console|cmd/hither|test/e2e)$')
 (export HITHER_CLIENTS_REPORT="$report" && product "$@" $watched) || failed=1
 grep -v '^LEFT OUT' "$report" || true
 grep '^LEFT OUT' "$report" | while read -r line; do scripts/loud.sh "$line"; done
