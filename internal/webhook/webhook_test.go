@@ -207,6 +207,33 @@ func TestDeadReceiversHoldUpNobody(t *testing.T) {
 	})
 }
 
+// However many of those that failed last are due at once and take their time, there are hands left for one that works.
+func TestThoseThatFailLeaveRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var l lanes
+		for i := range 100 {
+			id := iam.ID(fmt.Sprintf("dead%d", i))
+			l.add(id, 1)
+			l.hooks[id].hook.Failures = 1
+		}
+		go func() {
+			time.Sleep(5 * time.Second) // in the middle of the first attempts
+			l.add("works", 1)
+		}()
+		made := runs(t, &l, 20*time.Second, func(_ context.Context, m webhook.Message) webhook.Result {
+			if m.URL == "works" {
+				return webhook.Result{Code: 200}
+			}
+			time.Sleep(15 * time.Second)
+			return webhook.Result{Words: "no answer"}
+		})
+		if got := made["works"]; len(got) != 1 || got[0].at > 7*time.Second {
+			t.Errorf("the one that works was sent %+v, want its event within two seconds of 5s", got)
+		}
+	})
+}
+
 // While a receiver is away its events wait, and when it is back all of them come,
 // each once, within the hour.
 func TestAReceiverComesBack(t *testing.T) {
