@@ -43,6 +43,10 @@ func exhibits() []exhibit {
 			w.linked.Look.Brand = iam.Brand{Name: "Example Studio", Color: "#e8b500"}
 			w.linked.Roles = append(w.linked.Roles, iam.Role{Name: "Billing"}, iam.Role{Name: "Domain Administrator with a very long name"})
 		}), get, "/invite", "", 200},
+		{"open-noted", newWorld().with(func(w *world) {
+			w.linked.Note = "Welcome, Björn! <b>Start</b> with " + strings.Repeat("anunbreakablewordofmanyletters", 4) + ".\n\nThe first meeting is on Tuesday."
+			w.linked.EndsOn = noon().AddDate(0, 6, 0)
+		}), get, "/invite", "", 200},
 		{"open-known", newWorld().with(func(w *world) { w.linked.Known = true }), get, "/invite", "", 200},
 		{"open-own", owned(newWorld()), get, "/invite", "", 200},
 		{"open-by-id", owned(newWorld()), get, "/invites/" + string(anInvite), "", 200},
