@@ -34,47 +34,63 @@ func (c *statsCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		groups, refusals := make([]record, len(funnel.Groups)), make([]record, len(funnel.Refusals))
-		for i, group := range funnel.Groups {
-			groups[i] = append(record{{"name", group.Name}}, funnelRecord(group.FunnelCounts)...)
-		}
-		for i, refusal := range funnel.Refusals {
-			refusals[i] = record{{"action", string(refusal.Action)}, {"reason", refusal.Reason}, {"count", refusal.Count}}
-		}
 		all := append(record{{"since", query.Since}, {"until", query.Until}}, funnelRecord(funnel.FunnelCounts)...)
 		if s.json {
-			return writeJSON(s.out, append(all, record{{"groups", groups}, {"other_groups", funnel.Others}, {"refused", refusals}}...))
+			groups := make([]record, len(funnel.Groups))
+			for i, group := range funnel.Groups {
+				groups[i] = append(record{{"name", group.Name}}, funnelRecord(group.FunnelCounts)...)
+				groups[i] = append(groups[i], record{{"refused", refusalRecords(group.Refusals)}}...)
+			}
+			return writeJSON(s.out, append(all,
+				record{{"groups", groups}, {"other_groups", funnel.Others}, {"refused", refusalRecords(funnel.Refusals)}}...))
 		}
-		return s.funnel(all, groups, funnel.Others, refusals)
+		return s.funnel(all, funnel)
 	})
 }
 
-// funnel prints a funnel for people.
-func (s session) funnel(all record, groups []record, others int, refusals []record) error {
+// funnel prints a funnel for people: of the groups how often somebody was refused
+// there, why only for all of them.
+func (s session) funnel(all record, funnel iam.Funnel) error {
 	if err := s.one(all); err != nil {
 		return err
 	}
-	if len(groups) > 0 {
+	if len(funnel.Groups) > 0 {
+		groups := make([]record, len(funnel.Groups))
+		for i, group := range funnel.Groups {
+			refused := 0
+			for _, refusal := range group.Refusals {
+				refused += refusal.Count
+			}
+			groups[i] = append(record{{"name", group.Name}, {"refused", refused}}, funnelRecord(group.FunnelCounts)...)
+		}
 		if err := s.say(""); err != nil {
 			return err
 		}
-		err := s.list(groups, "name", "created", "delivered", "opened", "accepted", "declined", "expired", "withdrawn", "median_answer")
+		err := s.list(groups, "name", "created", "delivered", "opened", "accepted", "declined", "expired", "withdrawn", "median_answer", "refused")
 		if err != nil {
 			return err
 		}
 	}
-	if others > 0 {
-		if err := s.say("and %d more", others); err != nil {
+	if funnel.Others > 0 {
+		if err := s.say("and %d more", funnel.Others); err != nil {
 			return err
 		}
 	}
-	if len(refusals) == 0 {
+	if len(funnel.Refusals) == 0 {
 		return nil
 	}
 	if err := s.say(""); err != nil {
 		return err
 	}
-	return s.list(refusals, "action", "reason", "count")
+	return s.list(refusalRecords(funnel.Refusals), "action", "reason", "count")
+}
+
+func refusalRecords(of []iam.Refusal) []record {
+	records := make([]record, len(of))
+	for i, refusal := range of {
+		records[i] = record{{"action", string(refusal.Action)}, {"reason", refusal.Reason}, {"count", refusal.Count}}
+	}
+	return records
 }
 
 func funnelRecord(c iam.FunnelCounts) record {

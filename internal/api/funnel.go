@@ -25,7 +25,8 @@ type funnelCounts struct {
 type funnelGroup struct {
 	funnelCounts
 
-	Name string `json:"name"`
+	Name     string          `json:"name"`
+	Refusals []funnelRefusal `json:"refused"`
 }
 
 type funnelRefusal struct {
@@ -58,6 +59,10 @@ func funnelCountsOf(c iam.FunnelCounts) funnelCounts {
 	return out
 }
 
+func funnelRefusals(of []iam.Refusal) []funnelRefusal {
+	return each(of, func(r iam.Refusal) funnelRefusal { return funnelRefusal{r.Action, r.Reason, r.Count} })
+}
+
 func readFunnel(x *exchange) (answer, error) {
 	params := x.query()
 	query := iam.FunnelQuery{
@@ -79,10 +84,10 @@ func readFunnel(x *exchange) (answer, error) {
 	}
 	result := funnel{
 		Since: moment(query.Since), Until: moment(query.Until), funnelCounts: funnelCountsOf(found.FunnelCounts), Others: found.Others,
-		Groups: each(found.Groups, func(g iam.FunnelGroup) funnelGroup { return funnelGroup{funnelCountsOf(g.FunnelCounts), g.Name} }),
-		Refusals: each(found.Refusals, func(r iam.Refusal) funnelRefusal {
-			return funnelRefusal{r.Action, r.Reason, r.Count}
+		Groups: each(found.Groups, func(g iam.FunnelGroup) funnelGroup {
+			return funnelGroup{funnelCountsOf(g.FunnelCounts), g.Name, funnelRefusals(g.Refusals)}
 		}),
+		Refusals: funnelRefusals(found.Refusals),
 	}
 	if query.By != "" {
 		result.By = &query.By

@@ -52,12 +52,15 @@ func (a Actor) Operator() bool {
 	return a.program() || (a.Kind == ByUser && a.User.Operator && !a.LacksFactor())
 }
 
+// OperatorName is what others see of whoever operates the instance.
+const OperatorName = "operator"
+
 // Name is what others see of the actor, as invited_by: a user's address.
 func (a Actor) Name() string {
 	if a.Kind == ByUser {
 		return a.User.Email
 	}
-	return "operator"
+	return OperatorName
 }
 
 // Grantor is the actor as the one whose rights an invitation rests on.

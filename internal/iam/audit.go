@@ -104,6 +104,9 @@ type AuditEntry struct {
 	After       string
 	RemoteAddr  string
 	RequestID   string
+	// RefusedDomain is of which domain the address was that a refused actor, who may
+	// invite, gave. Of the address no more is kept, in After.
+	RefusedDomain string
 	// Sequence orders what changed one membership: it rises with each change of the
 	// row, by which the store gives it. 0 is for what changed none.
 	Sequence int64

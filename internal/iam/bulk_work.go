@@ -91,7 +91,7 @@ func (s *Service) inviteEach(tx Tx, facts BulkFacts, rows []BulkRow, ids []ID, o
 			seats++
 		}
 		if denial := denied(err); denial != "" {
-			entry.Denied, entry.After = denial, inBulk("", facts.Bulk.ID)
+			entry.Denied, entry.After = denial, refusalSnapshot(domainOf(row.Email), facts.Bulk.ID)
 			if err := tx.Record(entry); err != nil {
 				return err
 			}
@@ -132,7 +132,7 @@ func (s *Service) stopBulk(tx Tx, before Bulk, refusal error, operation string) 
 	}
 	if denial := denied(refusal); denial != "" {
 		entry := before.Actor.Entry(operation+"-stop", InviteCreate, before.AccountID, before.ID)
-		entry.Denied, entry.After = denial, inBulk("", before.ID)
+		entry.Denied, entry.After = denial, refusalSnapshot("", before.ID)
 		if err := tx.Record(entry); err != nil {
 			return BulkProgress{}, err
 		}

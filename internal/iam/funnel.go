@@ -3,7 +3,6 @@ package iam
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -53,11 +52,13 @@ type FunnelCounts struct {
 	MedianAnswer time.Duration
 }
 
-// FunnelGroup are the counts of one inviter or domain.
+// FunnelGroup is what one inviter or domain has part in. Nothing of it need have
+// been Created: somebody may only have been refused.
 type FunnelGroup struct {
 	FunnelCounts
 
-	Name string
+	Name     string
+	Refusals []Refusal
 }
 
 // Refusal is how often somebody was refused to do something with an invitation.
@@ -67,8 +68,25 @@ type Refusal struct {
 	Count  int
 }
 
-// Funnel is what became of invitations. Of the groups the largest are there, and
-// Others is how many are not.
+// FunnelRefusal are refusals as a funnel counts them. Who invited, and whom, is not
+// known of all of them.
+type FunnelRefusal struct {
+	Refusal
+
+	InvitedBy string // or would have
+	Email     string // whom
+	About     string // what its audit row says of whom, where there is no invitation
+}
+
+func (r FunnelRefusal) domain() string {
+	if r.Email != "" {
+		return domainOf(r.Email)
+	}
+	return refusedDomain(r.About)
+}
+
+// Funnel is what became of invitations, and what was refused in the same time. Of
+// the groups the largest are there, and Others is how many are not.
 type Funnel struct {
 	FunnelCounts
 
@@ -80,53 +98,73 @@ type Funnel struct {
 // FunnelTally counts invitations one by one.
 type FunnelTally struct {
 	by     FunnelBy
-	all    funnelCount
+	all    *funnelCount
 	groups map[string]*funnelCount
 }
 
 // NewFunnelTally counts nothing yet.
 func NewFunnelTally(by FunnelBy) *FunnelTally {
-	return &FunnelTally{by: by, groups: map[string]*funnelCount{}}
+	return &FunnelTally{by: by, all: newFunnelCount(), groups: map[string]*funnelCount{}}
 }
 
 // Add counts an invitation.
 func (t *FunnelTally) Add(row FunnelRow) {
 	t.all.add(row)
-	var name string
+	if group := t.group(row.InvitedBy, domainOf(row.Email)); group != nil {
+		group.add(row)
+	}
+}
+
+// AddRefusal counts refusals.
+func (t *FunnelTally) AddRefusal(r FunnelRefusal) {
+	t.all.refuse(r.Refusal)
+	if group := t.group(r.InvitedBy, r.domain()); group != nil {
+		group.refuse(r.Refusal)
+	}
+}
+
+// group is where one counts that is of that inviter and that domain, nil where it is
+// not known or nothing is told apart.
+func (t *FunnelTally) group(inviter, domain string) *funnelCount {
+	name := ""
 	switch t.by {
 	case ByInviter:
-		name = row.InvitedBy
+		name = inviter
 	case ByDomain:
-		name = row.Email[strings.LastIndexByte(row.Email, '@')+1:]
-	default:
-		return
+		name = domain
+	}
+	if name == "" {
+		return nil
 	}
 	group := t.groups[name]
 	if group == nil {
-		group = &funnelCount{}
+		group = newFunnelCount()
 		t.groups[name] = group
 	}
-	group.add(row)
+	return group
 }
 
 // Created is how many were counted.
 func (t *FunnelTally) Created() int { return t.all.Created }
 
-// Funnel is what was counted: the largest groups first, those of one size by name.
+// Funnel is what was counted: the largest groups first, those of one size by how
+// much was refused, then by name.
 func (t *FunnelTally) Funnel() Funnel {
-	f := Funnel{FunnelCounts: t.all.counts()}
+	f := Funnel{FunnelCounts: t.all.counts(), Refusals: t.all.refusals()}
 	names := make([]string, 0, len(t.groups))
 	for name := range t.groups {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(t.groups[b].Created, t.groups[a].Created), cmp.Compare(a, b))
+		one, other := t.groups[a], t.groups[b]
+		return cmp.Or(cmp.Compare(other.Created, one.Created), cmp.Compare(other.allRefused, one.allRefused), cmp.Compare(a, b))
 	})
 	if f.Others = max(len(names)-MaxFunnelGroups, 0); f.Others > 0 {
 		names = names[:MaxFunnelGroups]
 	}
 	for _, name := range names {
-		f.Groups = append(f.Groups, FunnelGroup{Name: name, FunnelCounts: t.groups[name].counts()})
+		group := t.groups[name]
+		f.Groups = append(f.Groups, FunnelGroup{Name: name, FunnelCounts: group.counts(), Refusals: group.refusals()})
 	}
 	return f
 }
@@ -135,7 +173,28 @@ func (t *FunnelTally) Funnel() Funnel {
 type funnelCount struct {
 	FunnelCounts
 
-	answers []time.Duration
+	answers    []time.Duration
+	refused    map[Refusal]int // of what, without a count, how often
+	allRefused int
+}
+
+func newFunnelCount() *funnelCount { return &funnelCount{refused: map[Refusal]int{}} }
+
+func (c *funnelCount) refuse(r Refusal) {
+	c.refused[Refusal{Action: r.Action, Reason: r.Reason}] += r.Count
+	c.allRefused += r.Count
+}
+
+func (c *funnelCount) refusals() []Refusal {
+	list := make([]Refusal, 0, len(c.refused))
+	for r, count := range c.refused {
+		r.Count = count
+		list = append(list, r)
+	}
+	slices.SortFunc(list, func(a, b Refusal) int {
+		return cmp.Or(cmp.Compare(a.Action, b.Action), cmp.Compare(a.Reason, b.Reason))
+	})
+	return list
 }
 
 func (c *funnelCount) add(row FunnelRow) {

@@ -73,3 +73,29 @@ func TestInvitationsAreToldApart(t *testing.T) {
 		t.Errorf("of many domains: got %d and %d others, want the first %d", len(got.Groups), got.Others, MaxFunnelGroups)
 	}
 }
+
+// Who was only ever refused is a group too, behind those that made something.
+func TestRefusalsAreToldApart(t *testing.T) {
+	t.Parallel()
+	tally := NewFunnelTally(ByDomain)
+	tally.Add(funnelRow())
+	refused := func(about, email, reason string, count int) {
+		tally.AddRefusal(FunnelRefusal{Refusal: Refusal{InviteCreate, reason, count}, About: about, Email: email})
+	}
+	refused(refusalSnapshot("a.example", ""), "", "role_ceiling", 1)
+	refused(refusalSnapshot("b.example", "1"), "", "domain_refused", 1)
+	refused(refusalSnapshot("b.example", "2"), "", "domain_refused", 1)
+	refused("", "u@example.com", "grantor_lost", 1)
+	refused(refusalSnapshot("", "3"), "", "forbidden", 1)
+	var got []string
+	funnel := tally.Funnel()
+	for _, group := range funnel.Groups {
+		got = append(got, fmt.Sprint(group.Name, " ", group.Created, " ", group.Refusals))
+	}
+	want := []string{
+		"example.com 1 [{invite.create grantor_lost 1}]", "b.example 0 [{invite.create domain_refused 2}]", "a.example 0 [{invite.create role_ceiling 1}]",
+	}
+	if !slices.Equal(got, want) || len(funnel.Refusals) != 4 {
+		t.Errorf("got %q and of all %+v, want %q", got, funnel.Refusals, want)
+	}
+}

@@ -61,6 +61,9 @@ type LinkFacts struct {
 	// LiveElsewhere says that the address has another pending or accepted row in
 	// the account.
 	LiveElsewhere bool
+	// Bounced says that a mail with the newest link came back for good. Only
+	// WakeFacts look for that.
+	Bounced bool
 }
 
 // LinkedInvitation is what the page of a link shows, and what it has to know.

@@ -94,6 +94,7 @@ func (s *Service) InviteOnce(
 		if _, err := facts.mayInvite(actor, request); err != nil {
 			return Replayable[Invited]{}, err
 		}
+		entry.RefusedDomain = domainOf(request.Email)
 		return once(tx, actor, key, func() (Invited, error) {
 			decision, err := DecideInvite(facts, actor, request, ids, tx.Now())
 			if err != nil {

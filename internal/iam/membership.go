@@ -167,19 +167,24 @@ func wayBack(current Status) string {
 // mayAccept is what accepting asks beyond a pending row and its own address.
 func mayAccept(f AnswerFacts) error {
 	account := f.Invitation.Account
-	if !f.Grantor.mayGrant(f.Invitation.Roles) {
-		return refuse(GrantorLost, "whoever granted these roles may no longer do so; an administrator of %q must confirm the invitation", account.Name)
-	}
-	if account.Suspended {
-		return suspended()
-	}
-	if err := account.mayAsk(f.Invitation.Email); err != nil {
+	if err := f.Invitation.stands(f.Grantor); err != nil {
 		return err
 	}
 	if account.EnforceTwoFactor && !f.User.HasFactor() && !f.Vouched {
 		return refuse(TwoFactorRequired, "%q enforces two-factor authentication; set up a second factor, then accept", account.Name)
 	}
 	return nil
+}
+
+// stands is what accepting asks of the inviting side.
+func (i Invitation) stands(grantor GrantorFacts) error {
+	if !grantor.mayGrant(i.Roles) {
+		return refuse(GrantorLost, "whoever granted these roles may no longer do so; an administrator of %q must confirm the invitation", i.Account.Name)
+	}
+	if i.Account.Suspended {
+		return suspended()
+	}
+	return i.Account.mayAsk(i.Email)
 }
 
 func suspended() error {

@@ -184,7 +184,7 @@ func (s *Service) remind(tx Tx, facts LinkFacts) (bool, error) {
 	moment := facts.Link.WakeOn.UnixMicro()
 	entry := AuditEntry{
 		OperationID: fmt.Sprintf("remind-%s-%d", row.ID, moment), Action: InviteRemind,
-		AccountID: row.AccountID, TargetID: row.ID, Denied: denied(mayRemind(facts)),
+		AccountID: row.AccountID, TargetID: row.ID, Denied: facts.notReminded(),
 		Before: linkSnapshot(row, facts.Link), After: linkSnapshot(row, link),
 	}
 	if err := tx.UpdateInvitation(row, row, link, entry); err != nil || entry.Denied != "" {
@@ -195,15 +195,12 @@ func (s *Service) remind(tx Tx, facts LinkFacts) (bool, error) {
 	return true, s.mailing.queue(tx, message)
 }
 
-// mayRemind is what accepting asks of the inviting side.
-func mayRemind(f LinkFacts) error {
-	if f.Invitation.Account.Suspended {
-		return suspended()
+// notReminded says why a reminder would be of no use, "" where it is of some.
+func (f LinkFacts) notReminded() string {
+	if f.Bounced {
+		return "mail_bounced"
 	}
-	if !f.Grantor.mayGrant(f.Invitation.Roles) {
-		return refuse(GrantorLost, "whoever granted these roles may no longer do so")
-	}
-	return f.Invitation.Account.mayAsk(f.Invitation.Email)
+	return denied(f.Invitation.stands(f.Grantor))
 }
 
 // LinkInvitation reads what the page of an invitation's link shows. Whether the

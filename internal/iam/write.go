@@ -83,8 +83,30 @@ func denied(err error) string {
 // answer: the refusal stands either way, and the store's failure shows in its
 // own metrics.
 func (s *Service) deny(ctx context.Context, entry AuditEntry, why string) {
-	entry.Denied, entry.Before, entry.After = why, "", ""
+	entry.Denied, entry.Before, entry.After = why, "", refusalSnapshot(entry.RefusedDomain, "")
 	_ = s.store.Update(context.WithoutCancel(ctx), func(tx Tx) error { return tx.Record(entry) })
+}
+
+// refusal is what an audit row of a refusal keeps of whom it was about.
+type refusal struct {
+	Domain string `json:"domain,omitempty"`
+}
+
+// refusalSnapshot is a refusal as its audit row holds it.
+func refusalSnapshot(domain string, bulkID ID) string {
+	if domain == "" {
+		return inBulk("", bulkID)
+	}
+	return inBulk(encode(refusal{domain}), bulkID)
+}
+
+// refusedDomain reads what refusalSnapshot wrote.
+func refusedDomain(snapshot string) string {
+	var kept refusal
+	if json.Unmarshal([]byte(snapshot), &kept) != nil {
+		return ""
+	}
+	return kept.Domain
 }
 
 // encode writes a snapshot. Its fields are strings, lists and times, which

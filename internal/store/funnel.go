@@ -20,9 +20,10 @@ func (s *Store) Funnel(ctx context.Context, query iam.FunnelQuery, now time.Time
 		if tally.Created() > iam.MaxFunnelRows {
 			return iam.Funnel{}, iam.ErrTooMuch
 		}
-		funnel := tally.Funnel()
-		funnel.Refusals, err = v.refusals(query)
-		return funnel, err
+		if err := v.funnelRefusals(tally, query); err != nil {
+			return iam.Funnel{}, err
+		}
+		return tally.Funnel(), nil
 	})
 }
 
@@ -67,26 +68,44 @@ func ofAccount(b *builder, table string, accountID iam.ID) {
 	b.add(` AND `, table, `.account_id = `, b.arg(string(accountID)))
 }
 
-// refusals are what was refused about invitations in the stretch.
-func (v *view) refusals(query iam.FunnelQuery) ([]iam.Refusal, error) {
+// funnelRefusals counts what was refused about invitations in the stretch. Of an
+// invitation that was never made, its audit row has what is known; of another the
+// invitation.
+func (v *view) funnelRefusals(tally *iam.FunnelTally, query iam.FunnelQuery) error {
 	var b builder
-	b.add(`SELECT e.action, e.denied, count(*) FROM audit e WHERE e.denied <> ''`)
+	// The columns of which there may be many different ones only where they are asked for.
+	inviter, email, about := `''`, `''`, `''`
+	switch query.By {
+	case iam.ByInviter:
+		inviter = `CASE WHEN e.action <> 'invite.create' THEN COALESCE(m.invited_by, '') WHEN e.actor = 'user' THEN e.actor_email
+			ELSE '` + iam.OperatorName + `' END`
+	case iam.ByDomain:
+		email, about = `COALESCE(m.email, '')`, `CASE WHEN e.action = 'invite.create' THEN e.state_after ELSE '' END`
+	}
+	b.add(`SELECT e.action, e.denied, `, inviter, `, `, email, `, `, about, `, count(*)
+		FROM audit e LEFT JOIN memberships m ON m.id = e.target_id AND m.account_id = e.account_id WHERE e.denied <> ''`)
 	ofAccount(&b, `e`, query.AccountID)
 	b.add(` AND e.at >= `, b.arg(toMicros(query.Since)), ` AND e.at < `, b.arg(toMicros(query.Until)),
-		` AND e.action IN ('invite.create', 'invite.accept', 'invite.reject') GROUP BY e.action, e.denied ORDER BY e.action, e.denied`)
-	var list []iam.Refusal
+		` AND e.action IN ('invite.create', 'invite.accept', 'invite.reject') GROUP BY 1, 2, 3, 4, 5 LIMIT `, b.arg(iam.MaxFunnelRows+1))
+	kinds := 0
 	err := v.query(b.String(), b.args, func(r row) error {
-		var refusal iam.Refusal
-		if err := r.Scan((*text)(&refusal.Action), (*text)(&refusal.Reason), (*count)(&refusal.Count)); err != nil {
+		var refusal iam.FunnelRefusal
+		err := r.Scan((*text)(&refusal.Action), (*text)(&refusal.Reason), (*text)(&refusal.InvitedBy), (*text)(&refusal.Email),
+			(*text)(&refusal.About), (*count)(&refusal.Count))
+		if err != nil {
 			return fmt.Errorf("scan refusals: %w", err)
 		}
-		list = append(list, refusal)
+		tally.AddRefusal(refusal)
+		kinds++
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("count refusals: %w", err)
+		return fmt.Errorf("count refusals: %w", err)
 	}
-	return list, nil
+	if kinds > iam.MaxFunnelRows {
+		return iam.ErrTooMuch
+	}
+	return nil
 }
 
 // MarkDelivered implements iam.Tx.

@@ -73,6 +73,11 @@ func liveElsewhere(now string) string {
 			OR (l.status = 'pending' AND (l.expires_on = 0 OR l.expires_on > ` + now + `)))`
 }
 
+// bouncedMail is a mail with the newest link of row m that came back. The ids of an
+// invitation's messages begin with its own.
+const bouncedMail = `SELECT 1 FROM deliveries d WHERE d.id >= m.id || '-' AND d.id < m.id || '.' AND d.membership_id = m.id
+	AND d.generation = m.generation AND d.kind IN ('invitation', 'reminder') AND d.state = 'bounced'`
+
 // WakeFacts implements iam.Tx. However few rows are named, the statement is the
 // same.
 func (t *tx) WakeFacts(accountID iam.ID, ids []iam.ID) ([]iam.LinkFacts, error) {
@@ -81,7 +86,7 @@ func (t *tx) WakeFacts(accountID iam.ID, ids []iam.ID) ([]iam.LinkFacts, error) 
 	}
 	var b builder
 	now := b.lazy(toMicros(t.now))
-	b.add(`SELECT (SELECT i.roles_version FROM instance i), `, linkRowColumns, `
+	b.add(`SELECT (SELECT i.roles_version FROM instance i), CASE WHEN EXISTS (`+bouncedMail+`) THEN 1 ELSE 0 END, `, linkRowColumns, `
 		FROM memberships m JOIN accounts a ON a.id = m.account_id AND a.deleted_on = 0
 		`, joinGrantor, `
 		WHERE m.status = 'pending' AND m.wake_on > 0 AND m.wake_on <= `, now(), ` AND `, notDue(now()), `
@@ -100,13 +105,18 @@ func (t *tx) WakeFacts(accountID iam.ID, ids []iam.ID) ([]iam.LinkFacts, error) 
 	var (
 		version int64
 		rows    []*linkRow
+		bounced []bool
 		named   []*membershipRow
 	)
 	err := t.query(b.String(), b.args, func(r row) error {
-		var l linkRow
-		if err := r.Scan(l.dest(destinations((*number)(&version)))...); err != nil {
+		var (
+			l        linkRow
+			cameBack bool
+		)
+		if err := r.Scan(l.dest(append(destinations((*number)(&version)), (*flag)(&cameBack)))...); err != nil {
 			return fmt.Errorf("scan link: %w", err)
 		}
+		bounced = append(bounced, cameBack)
 		rows, named = append(rows, &l), append(named, &l.membershipRow, l.grantor.of(&l.membershipRow))
 		return nil
 	})
@@ -119,6 +129,7 @@ func (t *tx) WakeFacts(accountID iam.ID, ids []iam.ID) ([]iam.LinkFacts, error) 
 	facts := make([]iam.LinkFacts, len(rows))
 	for i, l := range rows {
 		facts[i] = l.facts(t.now)
+		facts[i].Bounced = bounced[i]
 	}
 	return facts, nil
 }

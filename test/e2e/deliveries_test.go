@@ -133,6 +133,10 @@ func TestHowFarInvitationsCome(t *testing.T) {
 		Groups                                           []struct {
 			Name    string
 			Created int
+			Refused []struct {
+				Reason string
+				Count  int
+			}
 		}
 	}
 	if err := json.Unmarshal(owner.OK(t, http.MethodGet, path+"?by=inviter&since=2000-01-01&until=2001-01-01", nil).Result, &got); err != nil || got.Created != 0 {
@@ -144,6 +148,20 @@ func TestHowFarInvitationsCome(t *testing.T) {
 	if got.Created != 2 || got.Delivered != 2 || got.Accepted != 1 || got.Withdrawn != 1 || got.Pending != 0 || got.Median == nil ||
 		len(got.Groups) != 1 || got.Groups[0].Name != theSuper || got.Groups[0].Created != 2 {
 		t.Errorf("of the account: got %+v, want two that arrived, one accepted and one withdrawn, by one", got)
+	}
+	owner.OK(t, http.MethodPut, "/accounts/"+harness.ID("Account"), object{
+		"name": "Account", "settings": object{"invite_domains": []string{"example.org"}},
+	})
+	for _, address := range []string{"a@evil.example", "b@evil.example"} {
+		owner.Refused(t, http.MethodPost, "/accounts/"+harness.ID("Account")+"/members", object{"email": address, "roles": []string{viewer}},
+			http.StatusBadRequest, 1211)
+	}
+	if err := json.Unmarshal(owner.OK(t, http.MethodGet, path+"?by=domain", nil).Result, &got); err != nil {
+		t.Fatal(err)
+	}
+	last := got.Groups[len(got.Groups)-1]
+	if last.Name != "evil.example" || last.Created != 0 || len(last.Refused) != 1 || last.Refused[0].Reason != "domain_refused" || last.Refused[0].Count != 2 {
+		t.Errorf("by domain: got %+v, want last what was refused twice", got.Groups)
 	}
 	for _, query := range []string{"?by=mood", "?since=soon", "?since=2026-01-02&until=2026-01-01", "?since=2020-01-01&until=2026-01-01"} {
 		owner.Exempt("malformed on purpose").Refused(t, http.MethodGet, path+query, nil, http.StatusBadRequest, 1001)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"hither/internal/iam"
@@ -87,6 +88,44 @@ var funnelTests = map[string]func(f *fixture){
 		f.must(func(tx iam.Tx) error { return tx.Record(entry) })
 		equal(f, "of the account", f.funnel(a.ID, "").Refusals, []iam.Refusal{
 			{Action: iam.InviteAccept, Reason: "grantor_lost", Count: 2}, {Action: iam.InviteCreate, Reason: "budget_spent", Count: 1},
+		})
+	},
+
+	// Of an invitation that was never made the audit row says who and for which domain.
+	"RefusalsAreToldApart": func(f *fixture) {
+		a, b := f.account("A"), f.account("B")
+		m, elsewhere := f.invite(a, "u@x.example"), f.invite(b, "u@z.example")
+		refused := func(action iam.Action, target iam.ID, actor iam.ActorKind, after string) {
+			entry := f.entry(action, a.ID, target)
+			entry.Denied, entry.Actor, entry.ActorEmail, entry.After = "domain_refused", actor, "", after
+			if actor == iam.ByUser {
+				entry.ActorEmail = "bob@b.example"
+			}
+			f.must(func(tx iam.Tx) error { return tx.Record(entry) })
+		}
+		refused(iam.InviteAccept, m.ID, iam.ByUser, "")
+		refused(iam.InviteCreate, "", iam.ByUser, `{"domain":"y.example","bulk_id":"1"}`)
+		refused(iam.InviteCreate, "", iam.ByUser, `{"domain":"y.example","bulk_id":"2"}`)
+		refused(iam.InviteCreate, "", iam.ByOperator, `{"domain":"x.example"}`)
+		refused(iam.InviteCreate, "", iam.ByOperator, "")
+		refused(iam.InviteAccept, elsewhere.ID, iam.ByUser, "")
+		told := func(by iam.FunnelBy) []string {
+			var list []string
+			for _, group := range f.funnel(a.ID, by).Groups {
+				list = append(list, fmt.Sprint(group.Name, " ", group.Created, " ", group.Refusals))
+			}
+			return list
+		}
+		equal(f, "by inviter", told(iam.ByInviter), []string{
+			m.InvitedBy + " 1 [{invite.accept domain_refused 1}]",
+			"bob@b.example 0 [{invite.create domain_refused 2}]", "operator 0 [{invite.create domain_refused 2}]",
+		})
+		equal(f, "by domain", told(iam.ByDomain), []string{
+			"x.example 1 [{invite.accept domain_refused 1} {invite.create domain_refused 1}]",
+			"y.example 0 [{invite.create domain_refused 2}]",
+		})
+		equal(f, "of all", f.funnel(a.ID, iam.ByDomain).Refusals, []iam.Refusal{
+			{Action: iam.InviteAccept, Reason: "domain_refused", Count: 2}, {Action: iam.InviteCreate, Reason: "domain_refused", Count: 4},
 		})
 	},
 }

@@ -183,6 +183,31 @@ var wakingTests = map[string]func(f *fixture){
 		equal(f, "where the account is gone", f.waking(9), both[:1])
 	},
 
+	// A mail of an earlier link says nothing of the newest.
+	"WakingKnowsWhatCameBack": func(f *fixture) {
+		a := f.account("A")
+		m := f.linked(a, "1@example.com", iam.Link{Generation: 2, SentOn: f.clock.Now(), WakeOn: f.clock.Now()})
+		bounced := func() bool {
+			var got bool
+			f.must(func(tx iam.Tx) error {
+				rows, err := tx.WakeFacts(a.ID, []iam.ID{m.ID})
+				got = len(rows) == 1 && rows[0].Bounced
+				return err
+			})
+			return got
+		}
+		mail := func(suffix string, generation int, state iam.DeliveryState) {
+			f.queue(f.message(m, func(d *iam.Delivery) {
+				d.ID, d.Generation, d.State, d.EndedOn = string(m.ID)+suffix, generation, state, f.clock.Now()
+			}))
+		}
+		mail("-1", 1, iam.Bounced)
+		mail("-2", 2, iam.Sent)
+		equal(f, "of the mail before", bounced(), false)
+		mail("-3", 2, iam.Bounced)
+		equal(f, "of the newest link", bounced(), true)
+	},
+
 	"SettleTellsWhatEnded": func(f *fixture) {
 		a := f.account("A")
 		manager := f.user("m@example.com")
