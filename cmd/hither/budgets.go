@@ -11,6 +11,7 @@ import (
 type budgetSettings struct {
 	BudgetInviter       int `default:"500" env:"HITHER_BUDGET_INVITER" help:"How many people one user may invite a day, over all accounts; 0 is any number, here and in all budgets. Beyond it inviting is refused with 1212." placeholder:"N"`
 	BudgetAccount       int `default:"2000" env:"HITHER_BUDGET_ACCOUNT" help:"How many people may be invited to one account a day. Beyond it inviting is refused with 1212." placeholder:"N"`
+	BudgetOpen          int `default:"2000" env:"HITHER_BUDGET_OPEN" help:"How many more invitations an account may have open than it has members. Beyond it inviting is refused with 1212." placeholder:"N"`
 	BudgetRecipient     int `default:"5" env:"HITHER_BUDGET_RECIPIENT" help:"How many invitations one mailbox gets a day, over all accounts. What is beyond it waits for the next day, as with the budgets that follow." placeholder:"N"`
 	BudgetRecipientWeek int `default:"20" env:"HITHER_BUDGET_RECIPIENT_WEEK" help:"How many invitations one mailbox gets a week, over all accounts." placeholder:"N"`
 	BudgetDomain        int `default:"5000" env:"HITHER_BUDGET_DOMAIN" help:"How many invitations the mailboxes of one domain get a day." placeholder:"N"`
@@ -24,6 +25,7 @@ func (b *budgetSettings) check() error {
 	}{
 		{"--budget-inviter", "HITHER_BUDGET_INVITER", b.BudgetInviter},
 		{"--budget-account", "HITHER_BUDGET_ACCOUNT", b.BudgetAccount},
+		{"--budget-open", "HITHER_BUDGET_OPEN", b.BudgetOpen},
 		{"--budget-recipient", "HITHER_BUDGET_RECIPIENT", b.BudgetRecipient},
 		{"--budget-recipient-week", "HITHER_BUDGET_RECIPIENT_WEEK", b.BudgetRecipientWeek},
 		{"--budget-domain", "HITHER_BUDGET_DOMAIN", b.BudgetDomain},
@@ -38,7 +40,7 @@ func (b *budgetSettings) check() error {
 
 func (b *budgetSettings) budgets() iam.Budgets {
 	return iam.Budgets{
-		InviterDay: b.BudgetInviter, AccountDay: b.BudgetAccount, RecipientDay: b.BudgetRecipient,
+		InviterDay: b.BudgetInviter, AccountDay: b.BudgetAccount, Open: b.BudgetOpen, RecipientDay: b.BudgetRecipient,
 		RecipientWeek: b.BudgetRecipientWeek, DomainDay: b.BudgetDomain, InstanceDay: b.BudgetInstance,
 	}
 }

@@ -108,7 +108,7 @@ func (s *Service) renew(tx Tx, facts MemberFacts, actor Actor, expiresOn time.Ti
 		}
 	}
 	if decision.Changed {
-		if err := s.mailing.spend(tx, actor, decision); err != nil {
+		if err := s.mailing.spendInvite(tx, actor, inviting.Seats, decision); err != nil {
 			return Invited{}, err
 		}
 		entry.Action, entry.TargetID = decision.Action, decision.Row.ID

@@ -3,6 +3,7 @@ package iam
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -17,6 +18,9 @@ type Budgets struct {
 	RecipientWeek int
 	DomainDay     int // to all mailboxes of a domain
 	InstanceDay   int
+	// Open is how many more invitations an account may have open than it has members.
+	// Where few accept there is somebody who invites whoever comes to mind.
+	Open int
 }
 
 // Tally counts what happens in a stretch of time, against a limit. Subject is a
@@ -90,6 +94,32 @@ func Mailbox(email string) string {
 func hashed(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
+}
+
+// mayOpen refuses one invitation more than an account may have open, where the
+// instance sends any.
+func (m Mailing) mayOpen(seats Seats) error {
+	limit := m.Budgets.Open + seats.Members
+	if !m.Enabled || m.Budgets.Open == 0 || seats.Open < limit {
+		return nil
+	}
+	return &Error{
+		Kind: BudgetSpent, RetryAfter: day,
+		Message: fmt.Sprintf("%d invitations of the account are open, and it may have %d: wait for answers, withdraw some, or have the operator raise it",
+			seats.Open, limit),
+	}
+}
+
+// spendInvite is spend for an invitation that takes a place beside those that are
+// taken.
+func (m Mailing) spendInvite(tx Tx, actor Actor, seats Seats, decision InviteDecision) error {
+	if decision.Action != InviteCreate {
+		return nil
+	}
+	if err := m.mayOpen(seats); err != nil {
+		return err
+	}
+	return m.spend(tx, actor, decision)
 }
 
 // spend takes one of each budget of the inviting side for a new invitation, or

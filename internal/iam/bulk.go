@@ -119,7 +119,7 @@ type BulkFacts struct {
 	Gone bool
 	// Shown says that the credential that the bulk was asked for with still holds.
 	Shown bool
-	Seats int
+	Seats Seats
 	// AnyDue says that some row of the account is past its end and not written down so.
 	AnyDue bool
 	Rows   []BulkRow // the next ones that wait
@@ -146,7 +146,7 @@ func (f BulkFacts) mayGoOn() error {
 }
 
 // invite are the facts of one row. seats are those taken before it.
-func (f BulkFacts) invite(row BulkRow, seats int, now time.Time) InviteFacts {
+func (f BulkFacts) invite(row BulkRow, seats Seats, now time.Time) InviteFacts {
 	facts := InviteFacts{AccountFacts: f.AccountFacts, Seats: seats}
 	switch standing, ok := f.Standing[row.Email]; {
 	case ok && standing.over(now):
@@ -325,12 +325,17 @@ func (b Bulk) entryOf(operation string, row BulkRow) AuditEntry {
 
 // budget counts in memory what a preview would spend.
 type budget struct {
+	mailing Mailing
 	tallies []Tally
 	used    []int
 }
 
-// spend takes one of each, or refuses as the first that is spent does.
-func (b *budget) spend(now time.Time) error {
+// spend takes one of each for one beside the places that are taken, or refuses as
+// the first that is spent does.
+func (b *budget) spend(seats Seats, now time.Time) error {
+	if err := b.mailing.mayOpen(seats); err != nil {
+		return err
+	}
 	for i, tally := range b.tallies {
 		if b.used[i] >= tally.Limit {
 			return spent(tally, now)

@@ -103,7 +103,7 @@ func (s *Service) PreviewBulk(ctx context.Context, actor Actor, accountID ID, ro
 	if facts.Standing, facts.Seats, err = s.store.Standing(ctx, accountID, addressesOf(checked), now); err != nil {
 		return BulkPreview{}, missing(err, accountNotFound())
 	}
-	var left budget
+	left := budget{mailing: s.mailing}
 	if s.mailing.Enabled {
 		left.tallies = s.mailing.Budgets.inviting(actor, accountID, now)
 		if left.used, err = s.store.Tallied(ctx, left.tallies); err != nil {
@@ -124,12 +124,12 @@ func (f BulkFacts) preview(rows []BulkRow, left *budget, now time.Time) {
 		}
 		decision, err := DecideInvite(f.invite(*row, seats, now), f.Bulk.Actor, row.request(), FreshIDs{}, now)
 		if err == nil && decision.Action == InviteCreate {
-			err = left.spend(now)
+			err = left.spend(seats, now)
 		}
 		row.settle(decision, err)
 		if row.Outcome == BulkInvited {
 			row.Outcome = BulkWouldInvite
-			seats++
+			seats.Open++
 		}
 	}
 }

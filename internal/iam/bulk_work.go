@@ -88,7 +88,7 @@ func (s *Service) inviteEach(tx Tx, facts BulkFacts, rows []BulkRow, ids []ID, o
 		}
 		row.settle(decision, err)
 		if row.Outcome == BulkInvited {
-			seats++
+			seats.Open++
 		}
 		if denial := denied(err); denial != "" {
 			entry.Denied, entry.After = denial, refusalSnapshot(domainOf(row.Email), facts.Bulk.ID)
@@ -108,7 +108,7 @@ func (s *Service) inviteOne(
 	if err != nil || !decision.Changed {
 		return decision, err
 	}
-	if err := s.mailing.spend(tx, bulk.Actor, decision); err != nil {
+	if err := s.mailing.spendInvite(tx, bulk.Actor, facts.Seats, decision); err != nil {
 		return InviteDecision{}, err
 	}
 	entry.Action, entry.TargetID = decision.Action, decision.Row.ID

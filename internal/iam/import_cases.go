@@ -261,7 +261,7 @@ func (r *importRun) references(row ImportMembership) (Account, *Catalog, *User, 
 	if err != nil {
 		return Account{}, nil, nil, missing(err, invalid("/account", "account %s is neither in the file nor in the database", row.AccountID))
 	}
-	if row.Status.Live() && facts.Account.MemberLimit > 0 && facts.Seats >= facts.Account.MemberLimit {
+	if row.Status.Live() && facts.Account.MemberLimit > 0 && facts.Seats.Taken() >= facts.Account.MemberLimit {
 		return Account{}, nil, nil, refuse(NoSeat, "all %d seats of the account are taken", facts.Account.MemberLimit)
 	}
 	if user == nil {

@@ -112,8 +112,17 @@ type InviteFacts struct {
 	Locale   string       // of Existing
 	Over     ID           // a membership of the address, or its user, whose time is up; "": none
 	User     *User        // of the address, if there is one
-	Seats    int          // pending and accepted rows
+	Seats    Seats
 }
+
+// Seats are the places of an account that are taken.
+type Seats struct {
+	Open    int // by invitations without an answer
+	Members int
+}
+
+// Taken is how many there are.
+func (s Seats) Taken() int { return s.Open + s.Members }
 
 // InviteDecision is what becomes of an invitation request.
 type InviteDecision struct {
@@ -147,7 +156,7 @@ func DecideInvite(f InviteFacts, actor Actor, request InviteRequest, ids FreshID
 			return InviteDecision{}, err
 		}
 	}
-	if f.Account.MemberLimit > 0 && f.Seats >= f.Account.MemberLimit {
+	if f.Account.MemberLimit > 0 && f.Seats.Taken() >= f.Account.MemberLimit {
 		return InviteDecision{}, refuse(NoSeat,
 			"all %d seats of the account are taken; remove a member or an invitation, or have the limit raised", f.Account.MemberLimit)
 	}

@@ -102,7 +102,7 @@ func (s *Service) InviteOnce(
 			}
 			if decision.Changed {
 				entry.Action, entry.TargetID = decision.Action, decision.Row.ID
-				if err := s.mailing.spend(tx, actor, decision); err != nil {
+				if err := s.mailing.spendInvite(tx, actor, facts.Seats, decision); err != nil {
 					return Invited{}, err
 				}
 				if err := s.applyInvite(tx, facts, &decision, *entry, userEntry); err != nil {

@@ -124,7 +124,7 @@ type Store interface {
 	FirstEndedBulk(ctx context.Context) (time.Time, error)
 	// Standing reads the live rows of addresses in an account, by address, and how many
 	// seats are taken. Tallied is how much of each tally is spent.
-	Standing(ctx context.Context, accountID ID, emails []string, now time.Time) (map[string]Member, int, error)
+	Standing(ctx context.Context, accountID ID, emails []string, now time.Time) (map[string]Member, Seats, error)
 	Tallied(ctx context.Context, tallies []Tally) ([]int, error)
 	// Webhooks lists an account's webhooks, oldest first; Webhook reads one of them.
 	Webhooks(ctx context.Context, accountID ID) ([]Webhook, error)

@@ -178,7 +178,7 @@ func (t *tx) BulkFacts(id iam.ID, limit int) (iam.BulkFacts, error) {
 	if facts.AnyDue, err = t.anyDue(account.ID); err != nil {
 		return iam.BulkFacts{}, err
 	}
-	facts.Seats, err = t.countMembers(account.ID, []iam.Status{iam.Pending, iam.Accepted}, false, t.now)
+	facts.Seats, err = t.seats(account.ID, t.now)
 	return facts, err
 }
 

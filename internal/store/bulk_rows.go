@@ -149,10 +149,10 @@ func (t *tx) EndBulkRows(id iam.ID, last iam.BulkRow) (int, error) {
 const standingTogether = 500
 
 // Standing implements iam.Store.
-func (s *Store) Standing(ctx context.Context, accountID iam.ID, emails []string, now time.Time) (map[string]iam.Member, int, error) {
+func (s *Store) Standing(ctx context.Context, accountID iam.ID, emails []string, now time.Time) (map[string]iam.Member, iam.Seats, error) {
 	type standing struct {
 		rows  map[string]iam.Member
-		seats int
+		seats iam.Seats
 	}
 	all, err := snapshot(ctx, s, func(v *view) (standing, error) {
 		found := standing{rows: map[string]iam.Member{}}
@@ -164,7 +164,7 @@ func (s *Store) Standing(ctx context.Context, accountID iam.ID, emails []string,
 			maps.Copy(found.rows, rows)
 		}
 		var err error
-		found.seats, err = v.countMembers(accountID, []iam.Status{iam.Pending, iam.Accepted}, false, now)
+		found.seats, err = v.seats(accountID, now)
 		return found, err
 	})
 	return all.rows, all.seats, err

@@ -120,6 +120,16 @@ func (v *view) countMembers(accountID iam.ID, statuses []iam.Status, invitedOnly
 	return kept, nil
 }
 
+// seats counts what takes a place in an account.
+func (v *view) seats(accountID iam.ID, now time.Time) (iam.Seats, error) {
+	open, err := v.countMembers(accountID, []iam.Status{iam.Pending}, false, now)
+	if err != nil {
+		return iam.Seats{}, err
+	}
+	members, err := v.countMembers(accountID, []iam.Status{iam.Accepted}, false, now)
+	return iam.Seats{Open: open, Members: members}, err
+}
+
 // sumOfCounts adds up what rows c of counts hold for some states. An account
 // has a dozen such rows: to pass over some is cheaper than to look each up.
 func sumOfCounts(statuses ...iam.Status) string {

@@ -228,7 +228,7 @@ var races = map[string]func(w *world) race{
 					return err
 				}
 				pause()
-				if facts.Seats >= facts.Account.MemberLimit {
+				if facts.Seats.Taken() >= facts.Account.MemberLimit {
 					return errRefusedByRule
 				}
 				return tx.InsertMembership(m, iam.Link{}, entry)

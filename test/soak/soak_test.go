@@ -53,7 +53,7 @@ func TestSoak(t *testing.T) {
 	post := newPost(mailbox)
 	s := harness.Serve(t, seed,
 		"--base-url=https://hither.example.com", "--smtp="+mailbox.Address, "--smtp-tls=none", "--mail-from=Example <invites@example.com>",
-		"--budget-inviter=0", "--budget-account=0", "--budget-recipient=0", "--budget-recipient-week=0", "--budget-domain=0",
+		"--budget-inviter=0", "--budget-account=0", "--budget-open=0", "--budget-recipient=0", "--budget-recipient-week=0", "--budget-domain=0",
 		"--budget-instance=0", "--resend-pause=0s", "--max-resends=0")
 	f := follow(t, s)
 

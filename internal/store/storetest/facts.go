@@ -195,14 +195,14 @@ var factsTests = map[string]func(f *fixture){
 		equal(f, "Own", facts.Own.UserID, manager.ID)
 		equal(f, "Existing of none", facts.Existing, nil)
 		equal(f, "User", facts.User, &u)
-		equal(f, "Seats", facts.Seats, 1)
+		equal(f, "Seats", facts.Seats, iam.Seats{Members: 1})
 		equal(f, "User of an unknown address", read("x@example.com").User, nil)
 
 		pending := f.invite(a, "p@example.com", grantedBy(manager))
 		facts = read("p@example.com")
 		equal(f, "Existing by address, pending", facts.Existing, &pending)
 		equal(f, "its grantor", facts.Grantor.Membership.UserID, manager.ID)
-		equal(f, "Seats", facts.Seats, 2)
+		equal(f, "Seats", facts.Seats, iam.Seats{Open: 1, Members: 1})
 
 		accepted := f.member(a, u, func(m *iam.Membership) { m.Email = "old@example.com" })
 		equal(f, "Existing by the user, accepted under another address", read(u.Email).Existing, &accepted)

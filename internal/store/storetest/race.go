@@ -105,7 +105,7 @@ var raceTests = map[string]func(f *fixture){
 				if err != nil {
 					return err
 				}
-				if facts.Seats >= facts.Account.MemberLimit {
+				if facts.Seats.Taken() >= facts.Account.MemberLimit {
 					return full
 				}
 				return tx.InsertMembership(rows[i], iam.Link{}, entries[i])

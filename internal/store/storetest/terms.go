@@ -56,7 +56,7 @@ var termTests = map[string]func(f *fixture){
 			member, err := f.store.Member(f.ctx(), a.ID, asked.ID)
 			wantErr(f, "Member", err, nil)
 			byName := f.members(a, iam.MemberQuery{Email: u.Email}).Total
-			return m.Total, acc.Total, mine.Total, byName, row != nil, facts.Seats == 3, member.GrantorFacts.Membership != nil
+			return m.Total, acc.Total, mine.Total, byName, row != nil, facts.Seats.Taken() == 3, member.GrantorFacts.Membership != nil
 		}
 		for _, test := range []struct {
 			what    string
