@@ -28,6 +28,9 @@ func TestImportExample(t *testing.T) {
 	if len(members) != 3 || members[1]["email"] != "charles@example.com" || members[1]["status"] != "pending" || members[1]["invited_by"] != "ada@example.com" {
 		t.Errorf("members: got %v", members)
 	}
+	if got := members[2]["membership_expires_on"]; got != "2099-06-30T00:00:00Z" {
+		t.Errorf("an imported member ends %v", got)
+	}
 	if actor, err := d.actor(d.open(), keyHeaders("grace@example.com", "9b2d7c41e05f8a36b1c94de7f02a5683d1e7c")...); err != nil || actor.User.FirstName != "Grace" {
 		t.Errorf("an imported key: got %+v, %v", actor, err)
 	}

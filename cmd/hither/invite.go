@@ -24,7 +24,7 @@ import (
 // inviteCommand is `hither invite`. It speaks to a server, as any client could.
 type inviteCommand struct {
 	apiSettings
-	CSV     string `help:"The people to invite, a row each, after a line that names the columns: email, roles, expires_on, locale, note. - is standard input." name:"csv" placeholder:"FILE"`
+	CSV     string `help:"The people to invite, a row each, after a line that names the columns: email, roles, expires_on, membership_expires_on, locale, note. - is standard input." name:"csv" placeholder:"FILE"`
 	JSONL   string `help:"The same as a JSON object a line, instead of --csv." name:"jsonl" placeholder:"FILE"`
 	Account string `help:"Id or name of the account that invites." placeholder:"ACCOUNT" required:""`
 	DryRun  bool   `help:"Only say what would become of each row."`

@@ -144,10 +144,11 @@ const (
 	emailField   = "email"
 	rolesField   = "roles"
 	expiresField = "expires_on"
+	endsField    = "membership_expires_on"
 	localeField  = "locale"
 	noteField    = "note"
 
-	bulkFields = emailField + ", " + rolesField + ", " + expiresField + ", " + localeField + ", " + noteField
+	bulkFields = emailField + ", " + rolesField + ", " + expiresField + ", " + endsField + ", " + localeField + ", " + noteField
 )
 
 // setField takes a field of a row from a text; "" is one that is left out.
@@ -161,16 +162,20 @@ func setField(row *iam.BulkRow, name, text string) {
 			return
 		}
 		row.Email = email
-	case expiresField:
+	case expiresField, endsField:
 		if text == "" {
 			return
 		}
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil || at.IsZero() {
-			refuse(row, pointer, "expires_on must be a date and time of RFC 3339, such as 2026-01-01T05:20:00Z")
+			refuse(row, pointer, name+" must be a date and time of RFC 3339, such as 2026-01-01T05:20:00Z")
 			return
 		}
-		row.ExpiresOn = at.UTC().Truncate(time.Microsecond)
+		moment := &row.ExpiresOn
+		if name == endsField {
+			moment = &row.EndsOn
+		}
+		*moment = at.UTC().Truncate(time.Microsecond)
 	case localeField:
 		locale, err := iam.CheckLocale(text)
 		if err != nil {
@@ -234,7 +239,7 @@ func readObject(row *iam.BulkRow, text []byte) {
 	} else if f.err() == nil {
 		refuse(row, "/"+emailField, "email is required")
 	}
-	for _, name := range []string{expiresField, localeField, noteField} {
+	for _, name := range []string{expiresField, endsField, localeField, noteField} {
 		if text := f.text(name); text != nil {
 			setField(row, name, *text)
 		}
@@ -245,7 +250,7 @@ func readObject(row *iam.BulkRow, text []byte) {
 	}
 	for name := range object {
 		switch name {
-		case emailField, rolesField, expiresField, localeField, noteField:
+		case emailField, rolesField, expiresField, endsField, localeField, noteField:
 		default:
 			refuse(row, f.at(name), "there is no such field; a row has "+bulkFields)
 		}

@@ -39,6 +39,7 @@ func membershipFields() []field[membership] {
 		{name: "grantor", read: into(func(m *row) *string { return &m.Grantor }, email)},
 		{name: "invited_on", read: into(func(m *row) *time.Time { return &m.InvitedOn }, moment)},
 		{name: "expires_on", read: into(func(m *row) *time.Time { return &m.ExpiresOn }, moment)},
+		{name: "membership_expires_on", read: into(func(m *row) *time.Time { return &m.EndsOn }, moment)},
 		{name: "answered_on", read: into(func(m *row) *time.Time { return &m.AnsweredOn }, moment)},
 	}
 }

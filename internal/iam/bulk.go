@@ -53,6 +53,7 @@ type BulkRow struct {
 	Email     string
 	Roles     []string // ids or names, as the file has them; later they are ids
 	ExpiresOn time.Time
+	EndsOn    time.Time // of the membership; zero: never
 	Locale    string
 	Note      string
 
@@ -77,7 +78,9 @@ func (r *BulkRow) request() InviteRequest {
 	for i, role := range r.Roles {
 		ids[i] = ID(role)
 	}
-	return InviteRequest{Email: r.Email, RoleIDs: ids, ExpiresOn: r.ExpiresOn, Locale: r.Locale, Note: r.Note}
+	return InviteRequest{
+		Email: r.Email, RoleIDs: ids, ExpiresOn: r.ExpiresOn, EndsOn: r.EndsOn, Locale: r.Locale, Note: r.Note,
+	}
 }
 
 // BulkCounts are how many rows have which outcome.

@@ -47,8 +47,8 @@ type ImportAccount struct {
 // ImportMembership is a membership in any state. Account and address must be
 // in the file or in the database; an answered row needs a user. Grantor is the
 // address of the user whose rights a pending row rests on, "" for the
-// operator. Times left zero are the import's own, and for ExpiresOn the
-// account's lifetime after it.
+// operator. Times left zero are the import's own, for ExpiresOn the
+// account's lifetime after it, and for EndsOn none.
 type ImportMembership struct {
 	Line       int
 	ID         ID
@@ -60,6 +60,7 @@ type ImportMembership struct {
 	Grantor    string
 	InvitedOn  time.Time
 	ExpiresOn  time.Time
+	EndsOn     time.Time // of the membership
 	AnsweredOn time.Time
 }
 
@@ -267,7 +268,7 @@ func (p *importPlan) planMemberships(s *Service) {
 			p.problem(row.Line, fmt.Errorf("membership id %s is that of line %d too", row.ID, line))
 		}
 		ids[row.ID] = row.Line
-		if err := p.planMembership(row); err != nil {
+		if err := p.planMembership(row, s.now()); err != nil {
 			p.problem(row.Line, err)
 		}
 	}
@@ -279,7 +280,7 @@ func (p *importPlan) planMemberships(s *Service) {
 	}
 }
 
-func (p *importPlan) planMembership(row *ImportMembership) error {
+func (p *importPlan) planMembership(row *ImportMembership, now time.Time) error {
 	email, err := CanonicalEmail(row.Email)
 	if err != nil {
 		return at("/email", err)
@@ -305,6 +306,9 @@ func (p *importPlan) planMembership(row *ImportMembership) error {
 	if len(row.RoleIDs) == 0 {
 		return invalid("/roles", "must name at least one role")
 	}
+	if err := row.checkEnds(now); err != nil {
+		return err
+	}
 	if row.Status.Live() {
 		key := string(row.AccountID) + row.Email
 		if line, twice := p.live[key]; twice {
@@ -314,4 +318,20 @@ func (p *importPlan) planMembership(row *ImportMembership) error {
 		p.seats[row.AccountID]++
 	}
 	return nil
+}
+
+// checkEnds checks when a membership is to end, as inviting and adding do. What ended
+// before is taken as it was.
+func (row *ImportMembership) checkEnds(now time.Time) error {
+	if !row.Status.Live() {
+		return nil
+	}
+	if _, err := membershipEnd("/membership_expires_on", row.EndsOn, now); err != nil {
+		return err
+	}
+	if row.Status != Pending {
+		return nil
+	}
+	_, err := withinMembership(Membership{ExpiresOn: row.ExpiresOn, EndsOn: row.EndsOn}, row.ExpiresOn)
+	return err
 }

@@ -192,7 +192,7 @@ func (r *importRun) membership(row ImportMembership, account Account, catalog *C
 	m := Membership{
 		ID: row.ID, AccountID: row.AccountID, Email: row.Email, Status: row.Status, Roles: roles,
 		Invited:   row.InvitedBy != "" || row.Status == Pending || row.Status == Expired,
-		InvitedBy: row.InvitedBy, CreatedOn: r.orNow(row.InvitedOn), AnsweredOn: row.AnsweredOn,
+		InvitedBy: row.InvitedBy, CreatedOn: r.orNow(row.InvitedOn), AnsweredOn: row.AnsweredOn, EndsOn: row.EndsOn,
 	}
 	if m.Status == Pending {
 		if err := account.mayAsk(m.Email); err != nil {
@@ -207,6 +207,15 @@ func (r *importRun) membership(row ImportMembership, account Account, catalog *C
 		if m.ExpiresOn = row.ExpiresOn; m.ExpiresOn.IsZero() {
 			m.ExpiresOn = m.InvitedOn.Add(account.Lifetime())
 		}
+	}
+	switch m.Status {
+	case Pending:
+		if m, err = withinMembership(m, row.ExpiresOn); err != nil {
+			return Membership{}, err
+		}
+	case Accepted:
+		m.EndWake = endWake(m, false, r.tx.Now())
+	case Rejected, Expired, Canceled, Left, Removed:
 	}
 	if err := r.answered(&m, user); err != nil {
 		return Membership{}, err

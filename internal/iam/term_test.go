@@ -224,3 +224,61 @@ func TestTheLastSuperAdministratorStays(t *testing.T) {
 		t.Errorf("swept again: %+v", got)
 	}
 }
+
+// An imported membership has its end as any other: checked by line and field, warned
+// of, over by the clock; what ended before is taken as it was.
+func TestAnImportedMembershipForATime(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	l := newLife(t)
+	row := func(edit func(*iam.ImportMembership)) error {
+		m := iam.ImportMembership{Line: 7, AccountID: l.account, Email: l.guest.Email, InvitedBy: l.founder.User.Email, RoleIDs: []iam.ID{l.managing}}
+		edit(&m)
+		return l.Import(t.Context(), operator, iam.Dataset{Memberships: []iam.ImportMembership{m}}, nil)
+	}
+	pending := func(expires, ends time.Duration) func(*iam.ImportMembership) {
+		return func(m *iam.ImportMembership) {
+			m.Status, m.Email, m.EndsOn = iam.Pending, "asked@example.com", l.now().Add(ends)
+			if expires != 0 {
+				m.ExpiresOn = l.now().Add(expires)
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		edit func(*iam.ImportMembership)
+		want string
+	}{
+		"over already":                   {func(m *iam.ImportMembership) { m.EndsOn = l.now().Add(-day) }, "line 7: membership_expires_on: must lie 1 hour ahead"},
+		"too near":                       {pending(0, time.Hour-1), "line 7: membership_expires_on: must lie 1 hour ahead"},
+		"an invitation that outlives it": {pending(3*day, 2*day), "line 7: expires_on: must not lie behind the end of the membership"},
+	} {
+		if err := row(test.edit); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", name, err, test.want)
+		}
+	}
+	for name, edit := range map[string]func(*iam.ImportMembership){
+		"an invitation": pending(0, 2*day),
+		"a member":      func(m *iam.ImportMembership) { m.EndsOn = l.now().Add(20 * day) },
+		"one that was":  func(m *iam.ImportMembership) { m.Status, m.EndsOn = iam.Removed, l.now().Add(-day) },
+	} {
+		if err := row(edit); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	members := must(l.Members(t.Context(), operator, l.account, iam.MemberQuery{PageRequest: iam.PageRequest{Number: 1, Size: 10}}))(t)
+	for _, m := range members.Items {
+		if m.Status == iam.Pending && (!m.ExpiresOn.Equal(m.EndsOn) || !m.EndsOn.Equal(l.now().Add(2*day))) {
+			t.Errorf("an invitation expires on %s, its membership on %s; want both in two days", m.ExpiresOn, m.EndsOn)
+		}
+	}
+	l.pass(13 * day)
+	if got := l.sweep(t); got.Warned != 1 || got.Ended != 0 {
+		t.Errorf("a week before: %+v", got)
+	}
+	wantMessages(t, l.messages(t, iam.MembershipEndsMessage, iam.MemberEndsMessage),
+		"membership_ends to guest@example.com", "member_ends to founder@example.com")
+	l.pass(7 * day)
+	if got := l.sweep(t); got.Ended != 1 {
+		t.Errorf("at its end: %+v", got)
+	}
+}

@@ -11,8 +11,8 @@ import (
 	"hither/internal/iam"
 )
 
-const bulkRowColumns = `r.number, r.line, r.email, r.roles, r.expires_on, r.locale, r.note, r.outcome,
-	r.reason, r.field, r.message, r.invite_id`
+const bulkRowColumns = `r.number, r.line, r.email, r.roles, r.expires_on, r.ends_on, r.locale, r.note,
+	r.outcome, r.reason, r.field, r.message, r.invite_id`
 
 // bulkRows reads rows of a bulk.
 func (v *view) bulkRows(statement string, args []any) ([]iam.BulkRow, error) {
@@ -23,7 +23,7 @@ func (v *view) bulkRows(statement string, args []any) ([]iam.BulkRow, error) {
 			roles, reason string
 		)
 		err := r.Scan((*count)(&row.Number), (*count)(&row.Line), (*text)(&row.Email), (*text)(&roles), (*stamp)(&row.ExpiresOn),
-			(*text)(&row.Locale), (*text)(&row.Note), (*text)(&row.Outcome), (*text)(&reason), (*text)(&row.Field), (*text)(&row.Message),
+			(*stamp)(&row.EndsOn), (*text)(&row.Locale), (*text)(&row.Note), (*text)(&row.Outcome), (*text)(&reason), (*text)(&row.Field), (*text)(&row.Message),
 			(*text)(&row.InviteID))
 		if err != nil {
 			return fmt.Errorf("scan row of a bulk: %w", err)
@@ -71,16 +71,16 @@ func (t *tx) insertBulkRows(id iam.ID, rows []iam.BulkRow) error {
 		}
 		for _, part := range parts {
 			var b builder
-			b.add(`INSERT INTO bulk_rows (bulk_id, number, line, email, roles, expires_on, locale, note, outcome, reason, field,
-				message, invite_id)
+			b.add(`INSERT INTO bulk_rows (bulk_id, number, line, email, roles, expires_on, ends_on, locale, note, outcome, reason,
+				field, message, invite_id)
 				VALUES `)
 			for i, row := range part {
 				if i > 0 {
 					b.add(`, `)
 				}
 				b.add(`(`)
-				b.values(string(id), row.Number, row.Line, row.Email, rolesOfRow(row), toMicros(row.ExpiresOn), row.Locale, row.Note,
-					string(row.Outcome), reasonOf(row), row.Field, row.Message, string(row.InviteID))
+				b.values(string(id), row.Number, row.Line, row.Email, rolesOfRow(row), toMicros(row.ExpiresOn), toMicros(row.EndsOn),
+					row.Locale, row.Note, string(row.Outcome), reasonOf(row), row.Field, row.Message, string(row.InviteID))
 				b.add(`)`)
 			}
 			if _, err := t.exec(b.String(), b.args...); err != nil {

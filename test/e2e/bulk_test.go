@@ -230,8 +230,10 @@ func TestBulkDryRun(t *testing.T) {
 	members := "/accounts/" + harness.ID("Account") + "/members"
 	standing := c.OK(t, http.MethodPost, members, object{"email": "asked@people.test", "roles": []string{viewer}}).Row(t)
 	c.OK(t, http.MethodPost, members, object{"email": "other@people.test", "roles": []string{harness.ReadOnly}})
+	ends := time.Now().Add(40 * 24 * time.Hour).UTC().Format(time.RFC3339)
 	lines := strings.Join([]string{
-		`{"email":"NEW@people.test","roles":["` + viewer + `"],"locale":"de","expires_on":"` + time.Now().Add(48*time.Hour).UTC().Format(time.RFC3339) + `"}`,
+		`{"email":"NEW@people.test","roles":["` + viewer + `"],"locale":"de","expires_on":"` + time.Now().Add(48*time.Hour).UTC().Format(time.RFC3339) + `"` +
+			`,"membership_expires_on":"` + ends + `"}`,
 		`{"email":"asked@people.test","roles":[{"id":"` + viewer + `"}]}`,
 		`{"email":"other@people.test","roles":["` + viewer + `"]}`,
 		``,
@@ -242,6 +244,7 @@ func TestBulkDryRun(t *testing.T) {
 		`{"email":"full@people.test","roles":["` + viewer + `"]}`,
 		`{"email":"typo@people.test","role":["` + viewer + `"]}`,
 		`{"email":7,"roles":[]}`, `{"roles":[]}`, `{"email":"x@people.test","roles":"` + viewer + `"}`, `[]`, `{"email":`,
+		`{"email":"when@people.test","roles":["` + viewer + `"],"membership_expires_on":"in May"}`,
 	}, "\n")
 	answer := c.OK(t, http.MethodPost, bulks("Account")+"?dry_run=true", harness.File{Kind: "application/x-ndjson", Text: lines})
 	var preview struct {
@@ -272,8 +275,9 @@ func TestBulkDryRun(t *testing.T) {
 		{13, "refused", 1001, "/roles"},
 		{14, "refused", 1001, ""},
 		{15, "refused", 1001, ""},
+		{16, "refused", 1001, "/membership_expires_on"},
 	}
-	if preview.Rows != len(want) || preview.Counts["would_invite"] != 2 || preview.Counts["refused"] != 10 {
+	if preview.Rows != len(want) || preview.Counts["would_invite"] != 2 || preview.Counts["refused"] != 11 {
 		t.Errorf("got %d rows, %v", preview.Rows, preview.Counts)
 	}
 	for i, row := range preview.Results {
@@ -299,10 +303,15 @@ func TestBulkDryRun(t *testing.T) {
 	begun := bulkOf(t, c.OK(t, http.MethodPost, bulks("Account"), harness.File{Kind: "application/jsonl; charset=utf-8", Text: lines}))
 	path := bulks("Account") + "/" + begun.ID
 	awaitBulk(t, c, path, ended)
-	for i, row := range resultsOf(t, c, path) {
+	rows := resultsOf(t, c, path)
+	for i, row := range rows {
 		if outcome := strings.Replace(row.Outcome, "invited", "would_invite", 1); row.Outcome != want[i].outcome && outcome != want[i].outcome {
 			t.Errorf("row %d: %s, want %s", i, row.Outcome, want[i].outcome)
 		}
+	}
+	made := c.OK(t, http.MethodGet, "/organizations/"+harness.ID("Account")+"/invites/"+rows[0].InviteID, nil)
+	if !strings.Contains(string(made.Body), `"membership_expires_on":"`+ends+`"`) {
+		t.Errorf("got %s, want a membership that ends at %s", made.Body, ends)
 	}
 }
 
@@ -349,6 +358,7 @@ func TestBulkFilesThatAreRefused(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"a mark, semicolons, CRLF": "\xef\xbb\xbfEmail;Roles;Locale\r\na1@b.test;" + viewer + ";de\r\n\"a2@b.test\"; " + viewer + " ;\r\n",
+		"an end":                   "email,roles,membership_expires_on\na1@b.test," + viewer + ",2099-01-01T00:00:00Z\na2@b.test," + viewer + ",\n",
 		"tabs":                     "roles\temail\n" + viewer + "\ta1@b.test\n" + viewer + "\ta2@b.test",
 		"breaks within cells":      "email,roles\n\"a1@b.test\n\",\"" + viewer + "\n\"\na2@b.test,\"" + viewer + "|" + harness.ReadOnly + "\"\n",
 	} {

@@ -30,24 +30,30 @@ var bulkTests = map[string]func(f *fixture){
 		rows[22].Roles = []string{"Nobody"}
 		rows[23].ExpiresOn = f.clock.Now().Add(time.Minute)
 		rows[24].Roles = nil
+		ends := f.clock.Now().Add(40 * 24 * time.Hour)
+		rows[25].EndsOn = ends
+		rows[26].EndsOn = f.clock.Now().Add(time.Minute)
+		rows[27].EndsOn, rows[27].ExpiresOn = ends, ends.Add(time.Second)
 		bulk := b.start(rows)
 		equal(f, "as it was taken on", bulk.Counts, iam.BulkCounts{iam.BulkWaiting: 58, iam.BulkRefused: 2})
 		done := b.finish(bulk.ID)
 		equal(f, "counts", done.Counts, iam.BulkCounts{
-			iam.BulkInvited: 52, iam.BulkAlreadyInvited: 1, iam.BulkAlreadyMember: 2, iam.BulkRefused: 5, iam.BulkWaiting: 0,
+			iam.BulkInvited: 50, iam.BulkAlreadyInvited: 1, iam.BulkAlreadyMember: 2, iam.BulkRefused: 7, iam.BulkWaiting: 0,
 		})
 		equal(f, "state", done.State, iam.BulkFinished)
 		results := b.results(bulk.ID)
 		for i, want := range map[int][2]string{
 			0: {"invited", ""}, 10: {"already_member", ""}, 11: {"already_member", ""}, 12: {"already_invited", ""}, 13: {"refused", ""},
 			14: {"invited", ""}, 19: {"invited", ""}, 20: {"refused", "/email"}, 21: {"invited", ""}, 22: {"refused", "/roles/0"},
-			23: {"refused", "/expires_on"}, 24: {"refused", "/roles"}, 59: {"invited", ""},
+			23: {"refused", "/expires_on"}, 24: {"refused", "/roles"}, 25: {"invited", ""}, 26: {"refused", "/membership_expires_on"},
+			27: {"refused", "/expires_on"}, 59: {"invited", ""},
 		} {
 			equal(f, fmt.Sprint("row ", i), [2]string{string(results[i].Outcome), results[i].Field}, want)
 		}
 		equal(f, "the invitation that stands", results[12].InviteID, standing.ID)
 		equal(f, "roles by name", len(f.invitation(results[21].InviteID).Roles), 2)
 		equal(f, "whose it is", f.invitation(results[0].InviteID).InvitedBy, b.inviter.Email)
+		equal(f, "when its membership ends", f.invitation(results[25].InviteID).EndsOn, ends)
 		created := map[iam.ID]int{}
 		for _, entry := range f.audit(b.account.ID) {
 			if entry.Action == iam.InviteCreate && strings.Contains(entry.After, `"bulk_id":"`+string(bulk.ID)+`"`) {
@@ -59,8 +65,8 @@ var bulkTests = map[string]func(f *fixture){
 				f.Errorf("row %d: %d audit rows of its invitation, want 1", row.Number, created[row.InviteID])
 			}
 		}
-		equal(f, "audit rows", len(created), 52)
-		equal(f, "pending", f.members(b.account, iam.MemberQuery{Status: iam.Pending}).Total, 52+2)
+		equal(f, "audit rows", len(created), 50)
+		equal(f, "pending", f.members(b.account, iam.MemberQuery{Status: iam.Pending}).Total, 50+2)
 		filtered, err := f.store.BulkRows(f.ctx(), bulk.ID, iam.BulkQuery{After: 13, Limit: 2, Outcome: iam.BulkRefused})
 		wantErr(f, "BulkRows", err, nil)
 		equal(f, "refused ones after row 13", []int{filtered[0].Number, filtered[1].Number}, []int{14, 21})

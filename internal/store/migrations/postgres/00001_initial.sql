@@ -292,6 +292,7 @@ CREATE TABLE bulk_rows (
     email      TEXT COLLATE "C" NOT NULL,
     roles      TEXT COLLATE "C" NOT NULL, -- ids, a space between
     expires_on BIGINT NOT NULL,
+    ends_on    BIGINT NOT NULL, -- of the membership; 0: never
     locale     TEXT COLLATE "C" NOT NULL,
     note       TEXT COLLATE "C" NOT NULL,
     outcome    TEXT COLLATE "C" NOT NULL,

@@ -282,6 +282,7 @@ CREATE TABLE bulk_rows (
     email      TEXT    NOT NULL,
     roles      TEXT    NOT NULL, -- ids, a space between
     expires_on INTEGER NOT NULL,
+    ends_on    INTEGER NOT NULL, -- of the membership; 0: never
     locale     TEXT    NOT NULL,
     note       TEXT    NOT NULL,
     outcome    TEXT    NOT NULL,
