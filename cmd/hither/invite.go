@@ -28,6 +28,7 @@ type inviteCommand struct {
 	JSONL   string `help:"The same as a JSON object a line, instead of --csv." name:"jsonl" placeholder:"FILE"`
 	Account string `help:"Id or name of the account that invites." placeholder:"ACCOUNT" required:""`
 	DryRun  bool   `help:"Only say what would become of each row."`
+	Cancel  string `help:"Cancel a bulk by its id, instead of beginning one: rows that wait are left out, and who is invited stays so." placeholder:"BULK"`
 	Anew    bool   `help:"Begin anew, although the same file was sent within 24 hours. Who is invited already gets no second mail."`
 	JSON    bool   `help:"Print what became of each row, a JSON object a line." name:"json"`
 }
@@ -62,6 +63,9 @@ func (c *inviteCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if c.Cancel != "" {
+		return c.cancel(ctx, client, s)
+	}
 	request, err := c.request(s.in)
 	if err != nil {
 		return err
@@ -70,28 +74,65 @@ func (c *inviteCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	request.path = "/organizations/" + account + "/invites/bulk"
+	request.path = bulksOf(account)
 	if c.DryRun {
 		return c.preview(ctx, client, request, s)
 	}
 	request.key = c.key(account, request)
 	var bulk invitedBulk
 	replayed, err := client.do(ctx, request, &bulk)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted before the server had answered: the same command again shows whether it took the file on, or sends it")
+	case err != nil:
 		return fmt.Errorf("nobody was invited: %w", err)
 	}
 	if replayed {
-		_, _ = fmt.Fprintf(s.err, "this file was sent at %s, and this goes on with that; --anew begins another time\n",
-			bulk.CreatedOn.Format(time.RFC3339))
+		_, _ = fmt.Fprintf(s.err, "this file was sent at %s as bulk %s, and this goes on with that; --anew begins another time\n",
+			bulk.CreatedOn.Format(time.RFC3339), bulk.ID)
+	} else {
+		_, _ = fmt.Fprintf(s.err, "the server took it on as bulk %s\n", bulk.ID)
 	}
 	path := request.path + "/" + bulk.ID
+	begun := bulk.ID
 	if bulk, err = client.follow(ctx, path, s.err); err != nil {
-		return fmt.Errorf("the server goes on with it, and the same command again follows it: %w", err)
+		if ctx.Err() != nil {
+			err = errors.New("interrupted")
+		}
+		return fmt.Errorf("%w; the server goes on with the bulk: the same command again follows it, and with the same server and "+
+			"credentials this cancels it:\n  hither invite --account %s --cancel %s", err, account, begun)
 	}
 	if err := c.results(ctx, client, path, s); err != nil {
 		return err
 	}
 	return c.sum(s, bulk.Counts, string(iam.BulkInvited), "invited")
+}
+
+// bulksOf is where the bulks of an account are.
+func bulksOf(account string) string { return "/organizations/" + account + "/invites/bulk" }
+
+// cancel ends a bulk before its time. One that ended stays as it is.
+func (c *inviteCommand) cancel(ctx context.Context, client *apiClient, s streams) error {
+	if c.CSV != "" || c.JSONL != "" || c.DryRun || c.Anew {
+		return usageError{"--cancel ends a bulk and begins none: leave --csv, --jsonl, --dry-run and --anew out"}
+	}
+	if _, ok := iam.ParseID(c.Cancel); !ok {
+		return usageError{"--cancel needs the id of a bulk, 32 hex characters in lower case"}
+	}
+	account, err := client.account(ctx, c.Account)
+	if err != nil {
+		return err
+	}
+	path := bulksOf(account) + "/" + c.Cancel
+	var bulk invitedBulk
+	if _, err := client.do(ctx, apiRequest{method: http.MethodDelete, path: path}, &bulk); err != nil {
+		return fmt.Errorf("the bulk was not canceled: %w", err)
+	}
+	if c.JSON {
+		return c.results(ctx, client, path, s)
+	}
+	_, err = fmt.Fprintf(s.out, "%s: %s\n", bulk.Status, came(bulk.Counts, string(iam.BulkInvited), "invited"))
+	return wrote(err)
 }
 
 // request reads the file.
@@ -262,13 +303,11 @@ func (c *inviteCommand) preview(ctx context.Context, client *apiClient, request 
 // sum says how many rows came to what. Rows that were refused, or left out, make the
 // command fail.
 func (c *inviteCommand) sum(s streams, counts map[string]int, invited, verb string) error {
-	left := counts[string(iam.BulkRefused)] + counts[string(iam.BulkNotSent)]
-	text := fmt.Sprintf("%d %s, %d invited already, %d members already, %d refused", counts[invited], verb,
-		counts[string(iam.BulkAlreadyInvited)], counts[string(iam.BulkAlreadyMember)], counts[string(iam.BulkRefused)])
-	if n := counts[string(iam.BulkNotSent)]; n > 0 {
-		text += fmt.Sprintf(", %d left out since the bulk was canceled", n)
+	text := came(counts, invited, verb)
+	if counts[string(iam.BulkNotSent)] > 0 {
+		text += "; --anew sends the file once more, for them"
 	}
-	if left > 0 {
+	if counts[string(iam.BulkRefused)]+counts[string(iam.BulkNotSent)] > 0 {
 		return errors.New(text)
 	}
 	if c.JSON {
@@ -276,4 +315,14 @@ func (c *inviteCommand) sum(s streams, counts map[string]int, invited, verb stri
 	}
 	_, err := fmt.Fprintln(s.out, text)
 	return wrote(err)
+}
+
+// came says how many rows came to what.
+func came(counts map[string]int, invited, verb string) string {
+	text := fmt.Sprintf("%d %s, %d invited already, %d members already, %d refused", counts[invited], verb,
+		counts[string(iam.BulkAlreadyInvited)], counts[string(iam.BulkAlreadyMember)], counts[string(iam.BulkRefused)])
+	if n := counts[string(iam.BulkNotSent)]; n > 0 {
+		text += fmt.Sprintf(", %d left out since the bulk was canceled", n)
+	}
+	return text
 }

@@ -35,16 +35,18 @@ func TestInviteUsage(t *testing.T) {
 		args, env []string
 		says      string
 	}{
-		"no file":           {[]string{"--token-file", secret}, nil, "--csv FILE"},
-		"two files":         {[]string{"--token-file", secret, "--csv", file, "--jsonl", file}, nil, "one file"},
-		"nobody":            {[]string{"--csv", file}, nil, "HITHER_API_TOKEN"},
-		"a key of nobody":   {[]string{"--csv", file, "--key-file", secret}, nil, "--email"},
-		"two of them":       {[]string{"--csv", file, "--key-file", secret, "--email", "a@b.test", "--token-file", secret}, nil, "not both"},
-		"a token twice":     {[]string{"--csv", file, "--token-file", secret}, []string{"HITHER_API_TOKEN=x"}, "together"},
-		"a token for all":   {[]string{"--csv", file, "--token", "x"}, nil, "can see command lines"},
-		"a path":            {[]string{"--csv", file, "--token-file", secret, "--url", "https://a.test/client/v4"}, nil, "without a path"},
-		"a secret in clear": {[]string{"--csv", file, "--token-file", secret, "--url", "http://a.test"}, nil, "https://"},
-		"a file too long":   {[]string{"--csv", "-", "--token-file", secret}, nil, "divide it"},
+		"no file":             {[]string{"--token-file", secret}, nil, "--csv FILE"},
+		"two files":           {[]string{"--token-file", secret, "--csv", file, "--jsonl", file}, nil, "one file"},
+		"nobody":              {[]string{"--csv", file}, nil, "HITHER_API_TOKEN"},
+		"a key of nobody":     {[]string{"--csv", file, "--key-file", secret}, nil, "--email"},
+		"two of them":         {[]string{"--csv", file, "--key-file", secret, "--email", "a@b.test", "--token-file", secret}, nil, "not both"},
+		"a token twice":       {[]string{"--csv", file, "--token-file", secret}, []string{"HITHER_API_TOKEN=x"}, "together"},
+		"a token for all":     {[]string{"--csv", file, "--token", "x"}, nil, "can see command lines"},
+		"a path":              {[]string{"--csv", file, "--token-file", secret, "--url", "https://a.test/client/v4"}, nil, "without a path"},
+		"a secret in clear":   {[]string{"--csv", file, "--token-file", secret, "--url", "http://a.test"}, nil, "https://"},
+		"to cancel and begin": {[]string{"--csv", file, "--token-file", secret, "--cancel", strings.Repeat("a", 32)}, nil, "begins none"},
+		"to cancel, by no id": {[]string{"--token-file", secret, "--cancel", "people.csv"}, nil, "32 hex characters"},
+		"a file too long":     {[]string{"--csv", "-", "--token-file", secret}, nil, "divide it"},
 	} {
 		var out, complaint strings.Builder
 		stdin := strings.NewReader(strings.Repeat("x", maxInvited+1))

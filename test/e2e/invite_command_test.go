@@ -1,8 +1,10 @@
 package e2e_test
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -125,4 +127,60 @@ func TestInviteCommandIsKilled(t *testing.T) {
 		t.Errorf("%d invitations with one audit row each, want %d", pending, n)
 	}
 	t.Logf("killed %d times", kills)
+}
+
+// TestInviteCommandIsInterrupted: who presses Ctrl-C hears how to go on and how to
+// cancel. Canceled, what waits is left out and what is done stays, however often.
+func TestInviteCommandIsInterrupted(t *testing.T) {
+	t.Parallel()
+	const n = 6000
+	s := harness.Serve(t, newSeed().Account("Account", theSuper))
+	file := written(t, "people.csv", strings.Join(people(n), "\n"))
+	cmd := exec.CommandContext(t.Context(), harness.Binary(t), inviting(t, s, theSuper, "--account", "Account", "--csv", file)...)
+	pipe, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := bufio.NewReader(pipe)
+	if first, err := messages.ReadString('\n'); err != nil || !strings.HasPrefix(first, "the server took it on as bulk ") {
+		t.Fatalf("%v, %q", err, first)
+	}
+	_ = cmd.Process.Signal(os.Interrupt)
+	rest, _ := io.ReadAll(messages)
+	_ = cmd.Wait() // it fails, which is looked at here
+	_, line, told := strings.Cut(string(rest), "interrupted; the server goes on with the bulk: the same command again follows it")
+	_, line, offered := strings.Cut(line, "cancels it:\n  hither invite ")
+	if !told || !offered || cmd.ProcessState.ExitCode() != 1 {
+		t.Fatalf("interrupted: %d, %q", cmd.ProcessState.ExitCode(), rest)
+	}
+	cancel := inviting(t, s, theSuper, strings.Fields(line)...)
+	out, complaint, code := harness.Try(t, s.Data, cancel...)
+	if code != 0 || !strings.Contains(out, "canceled: ") || !strings.Contains(out, " left out since the bulk was canceled") {
+		t.Errorf("canceling: %d\n%s\n%s", code, out, complaint)
+	}
+	again, complaint, code := harness.Try(t, s.Data, cancel...)
+	if code != 0 || again != out {
+		t.Errorf("canceling again: %d\n%s\n%s, want %s", code, again, complaint, out)
+	}
+	rows, complaint, code := harness.Try(t, s.Data, append(cancel, "--json")...)
+	left := strings.Count(rows, `"outcome":"canceled"`)
+	invited := strings.Count(rows, `"outcome":"invited"`)
+	if code != 0 || invited+left != n || left == 0 || !strings.HasPrefix(out, fmt.Sprintf("canceled: %d invited, ", invited)) {
+		t.Errorf("its rows: %d, %d invited and %d left out of %d\n%s\n%s", code, invited, left, n, out, complaint)
+	}
+	d := disk.Read(t, s.Data)
+	if got := len(d.Rows) - 1; got != invited { // the administrator is one
+		t.Errorf("%d invitations, want %d", got, invited)
+	}
+	_, complaint, code = harness.Try(t, s.Data, inviting(t, s, theSuper, "--account", "Account", "--csv", file)...)
+	if code != 1 || !strings.Contains(complaint, fmt.Sprintf("%d left out since the bulk was canceled; --anew", left)) {
+		t.Errorf("the same file again: %d\n%s", code, complaint)
+	}
+	_, complaint, code = harness.Try(t, s.Data, inviting(t, s, theSuper, "--account", "Account", "--cancel", strings.Repeat("0", 32))...)
+	if code != 1 || !strings.Contains(complaint, "the bulk was not canceled: ") {
+		t.Errorf("one that is none: %d\n%s", code, complaint)
+	}
 }
