@@ -89,9 +89,11 @@ type accountRemoveMemberCommand struct {
 	Account string `arg:"" help:"Id or name."`
 	Member  string `arg:"" help:"Id or address."`
 	Force   bool   `help:"Also the account's last Super Administrator; the account is flagged until it has one again."`
+	Notify  bool   `help:"Have the server mail the invited, once, that its invitation is withdrawn. For instances that send mail; a member that accepted hears nothing by mail."`
 }
 
-// Run removes a member or withdraws an invitation.
+// Run removes a member or withdraws an invitation, and leaves a notice for the server
+// to mail where one was asked for.
 func (c *accountRemoveMemberCommand) Run(ctx context.Context, s streams) error {
 	return c.run(ctx, s, func(s session) error {
 		account, err := s.account(ctx, c.Account)
@@ -102,7 +104,8 @@ func (c *accountRemoveMemberCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		if err := s.service.RemoveMember(ctx, s.actor, account.ID, id, c.Force, false); err != nil {
+		service := s.service.WithMailing(iam.Mailing{Enabled: c.Notify})
+		if err := service.RemoveMember(ctx, s.actor, account.ID, id, c.Force, c.Notify); err != nil {
 			return err
 		}
 		if s.json {

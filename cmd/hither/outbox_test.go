@@ -27,6 +27,26 @@ func withMail(t *testing.T) (d desk, row iam.ID, message string) {
 	return d, got.Member.ID, string(got.Member.ID) + "-invitation-1"
 }
 
+// TestRemoveMemberNotifies: who is invited hears that it is withdrawn, once, where that
+// is asked for; a member is not removed by mail.
+func TestRemoveMemberNotifies(t *testing.T) {
+	t.Parallel()
+	for notify, want := range map[string]string{"--notify": "withdrawn", "--json": ""} {
+		d, row, message := withMail(t)
+		d.refused("this member accepted already, and hears nothing of its end by mail", "account", "remove-member", "Engines", "ada@example.com", "--force", "--notify")
+		d.ok("account", "remove-member", "Engines", string(row), notify)
+		kinds := ""
+		for _, queued := range d.objects("outbox", "list", "--json") {
+			if queued["id"] != message {
+				kinds += queued["kind"].(string)
+			}
+		}
+		if kinds != want {
+			t.Errorf("%s: got the messages %q, want %q", notify, kinds, want)
+		}
+	}
+}
+
 func TestOutboxCommands(t *testing.T) {
 	t.Parallel()
 	d, row, message := withMail(t)
