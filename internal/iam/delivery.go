@@ -21,6 +21,8 @@ const (
 	MembershipEndsMessage DeliveryKind = "membership_ends" // to the member, a while before
 	MemberEndsMessage     DeliveryKind = "member_ends"     // to whoever set that end
 
+	WebhookOffMessage DeliveryKind = "webhook_off" // to who manages webhooks: the one in Detail was turned off by itself
+
 	SignInMessage  DeliveryKind = "sign_in" // a link and a code that prove a mailbox
 	AddressMessage DeliveryKind = "address" // the same, for a new address of a user
 	NoticeMessage  DeliveryKind = "notice"  // something about the user's security changed; Detail says what

@@ -20,6 +20,8 @@ type DeliveryFacts struct {
 	Suppressed bool     // the mailbox wants no invitations from the account
 	Open       bool     // the challenge that it carries the proof for can still be settled
 	Addresses  []string // of the rows in a digest's Detail, in order
+	Webhook    Webhook  // that a WebhookOffMessage is about, without its secrets
+	Roles      []Role   // of User in the account, for such a message; none where it is no member
 	Language   string   // the message's, else the recipient's, else the account's
 	Brand      Brand    // the account's
 }
@@ -73,6 +75,8 @@ func (d DueDelivery) lapsed(now time.Time) string {
 		return d.lapsedNews(status)
 	case SignInMessage, AddressMessage:
 		return d.lapsedProof(now)
+	case WebhookOffMessage:
+		return d.lapsedWebhook()
 	case NoticeMessage:
 	}
 	return ""

@@ -206,6 +206,9 @@ func (r Rights) May(area string, access Access) bool {
 	return r.All || r.Permissions[area]&access == access
 }
 
+// Have reports whether the rights allow all that is needed.
+func (r Rights) Have(need Permissions) bool { return r.All || need.Within(r.Permissions) }
+
 // Cover reports whether everything that the roles allow is within the rights:
 // the role ceiling.
 func (r Rights) Cover(roles []Role) bool {

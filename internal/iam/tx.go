@@ -39,6 +39,9 @@ type Tx interface {
 	// TermFacts are those of an account's members, MaxWaking at most, that have an end
 	// with which the clock has to do by now.
 	TermFacts(accountID ID, ids []ID) ([]TermFacts, error)
+	// MembersWith lists members of an account who can act and whose roles together
+	// allow all of need, the first limit by id. Nobody is kept from changing them.
+	MembersWith(accountID ID, need Permissions, limit int) ([]Membership, error)
 	// RoleHolders counts the live rows that hold a role.
 	RoleHolders(id ID) (int, error)
 	// DefinedRoles lists the roles of one origin (see InsertRole).

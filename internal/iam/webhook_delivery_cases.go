@@ -203,7 +203,7 @@ type WebhookClaim struct {
 func (s *Service) ClaimWebhook(ctx context.Context, lease time.Duration, healthy bool) (WebhookClaim, error) {
 	for {
 		operation := s.newID()
-		claim, err := Update(ctx, s.store, func(tx Tx) (WebhookClaim, error) { return claimWebhook(tx, operation, lease, healthy) })
+		claim, err := Update(ctx, s.store, func(tx Tx) (WebhookClaim, error) { return s.claimWebhook(tx, operation, lease, healthy) })
 		if err != nil {
 			return WebhookClaim{}, err
 		}
@@ -239,7 +239,7 @@ func (s *Service) unseal(claim *WebhookClaim) {
 	}
 }
 
-func claimWebhook(tx Tx, operation string, lease time.Duration, healthy bool) (WebhookClaim, error) {
+func (s *Service) claimWebhook(tx Tx, operation string, lease time.Duration, healthy bool) (WebhookClaim, error) {
 	lane, err := tx.DueWebhook(healthy)
 	if err != nil {
 		return WebhookClaim{}, err
@@ -251,7 +251,7 @@ func claimWebhook(tx Tx, operation string, lease time.Duration, healthy bool) (W
 	switch {
 	case turn.Disable != "":
 		hook.Disabled, hook.DisabledOn, hook.DueOn = turn.Disable, now, time.Time{}
-		if err := tx.Record(hook.disableEntry(operation)); err != nil {
+		if err := s.mailing.turnOff(tx, hook, operation); err != nil {
 			return WebhookClaim{}, err
 		}
 	case turn.Pause:
@@ -273,15 +273,6 @@ func claimWebhook(tx Tx, operation string, lease time.Duration, healthy bool) (W
 	return WebhookClaim{Webhook: hook, Messages: turn.Send}, nil
 }
 
-// disableEntry is the audit row of a webhook that was turned off by the clock.
-func (w Webhook) disableEntry(operation string) AuditEntry {
-	before := w
-	before.Disabled = ""
-	return AuditEntry{
-		OperationID: operation, Action: WebhookDisable, AccountID: w.AccountID, TargetID: w.ID, Before: before.snapshot(), After: w.snapshot(),
-	}
-}
-
 // FinishWebhook keeps what a turn led to, and returns the webhook as it is then.
 // ErrStale: it was claimed again meanwhile, since the lease was over, or is gone.
 func (s *Service) FinishWebhook(ctx context.Context, claim WebhookClaim, outcomes []WebhookOutcome) (Webhook, error) {
@@ -300,7 +291,7 @@ func (s *Service) FinishWebhook(ctx context.Context, claim WebhookClaim, outcome
 			after.DueOn = done.HeldUntil
 		}
 		if after.Disabled != "" && hook.Disabled == "" {
-			if err := tx.Record(after.disableEntry(operation)); err != nil {
+			if err := s.mailing.turnOff(tx, after, operation); err != nil {
 				return Webhook{}, err
 			}
 		}

@@ -45,12 +45,6 @@ func (g WebhookGrantor) mayWatch() bool {
 	return false
 }
 
-// watches is what webhooks ask for: who reads them tells others of the events, and
-// who sets them up changes the account.
-func watches(rights Rights) bool {
-	return rights.May(AreaAccount, Write) && rights.May(AreaAudit, Read)
-}
-
 // WebhookMessage is a delivery with its event as the account sees it; Event is zero
 // where the audit log has it no more.
 type WebhookMessage struct {

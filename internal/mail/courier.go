@@ -40,7 +40,8 @@ type Courier struct {
 func (*Courier) Kinds() []iam.DeliveryKind {
 	return []iam.DeliveryKind{
 		iam.InvitationMessage, iam.ReminderMessage, iam.WithdrawnMessage, iam.ExpiredMessage, iam.AcceptedMessage,
-		iam.LinkAskedMessage, iam.MembershipEndsMessage, iam.MemberEndsMessage, iam.SignInMessage, iam.AddressMessage, iam.NoticeMessage,
+		iam.LinkAskedMessage, iam.MembershipEndsMessage, iam.MemberEndsMessage, iam.WebhookOffMessage,
+		iam.SignInMessage, iam.AddressMessage, iam.NoticeMessage,
 	}
 }
 
@@ -100,6 +101,8 @@ func (c *Courier) letter(m iam.DueDelivery) (Letter, error) {
 		return MemberEnds{
 			Account: account.Name, Address: row.Email, Roles: roleNames(row), Ends: row.EndsOn, Left: row.EndsOn.Sub(c.Now()), Brand: brand,
 		}, nil
+	case iam.WebhookOffMessage:
+		return webhookOff(m, brand), nil
 	case iam.LinkAskedMessage:
 		return LinkAsked{
 			Account: account.Name, Address: row.Email, Roles: roleNames(row), Asked: m.Link.AskedOn, Brand: brand,
@@ -122,6 +125,14 @@ func (c *Courier) invitation(m iam.DueDelivery, brand *Brand) Invitation {
 	return Invitation{
 		Account: m.Invitation.Account.Name, Inviter: row.InvitedBy, Note: row.Note, Roles: roleNames(row), Expires: row.ExpiresOn, Brand: brand,
 		Link: c.Links.Invitation(row.ID, m.Generation), Unsubscribe: c.Links.Unsubscribe(row.ID, m.Generation),
+	}
+}
+
+func webhookOff(m iam.DueDelivery, brand *Brand) WebhookOff {
+	hook := m.Webhook
+	return WebhookOff{
+		Account: m.Invitation.Account.Name, Webhook: hook.Name, Host: hook.Host(), Reason: string(hook.Disabled), Failing: iam.WebhookPatience,
+		Off: hook.DisabledOn, Path: fmt.Sprintf("/client/v4/accounts/%s/webhooks/%s", hook.AccountID, hook.ID), Brand: brand,
 	}
 }
 

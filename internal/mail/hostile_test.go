@@ -71,7 +71,7 @@ func fillFields(value reflect.Value, text string) {
 	for i := range value.NumField() {
 		field, name := value.Field(i), value.Type().Field(i).Name
 		switch {
-		case name == "Link" || name == "Unsubscribe" || name == "Code" || name == "Event":
+		case name == "Link" || name == "Unsubscribe" || name == "Code" || name == "Event" || name == "Path" || name == "Reason": // ours
 		case field.Kind() == reflect.String:
 			field.SetString(text)
 		case name == "Roles":

@@ -93,6 +93,19 @@ type MemberEnds struct {
 	Brand   *Brand
 }
 
+// WebhookOff tells who manages an account's webhooks that one was turned off by
+// itself.
+type WebhookOff struct {
+	Account string
+	Webhook string // its name; may be empty
+	Host    string // that it leads to
+	Reason  string // as the API has it: failing, gone or grantor_lost
+	Failing time.Duration
+	Off     time.Time
+	Path    string // of the API, by which it is turned on again
+	Brand   *Brand
+}
+
 // LinkAsked tells the inviting side that somebody opened a dead link and asks
 // for a new one, which the account has to confirm.
 type LinkAsked struct {
@@ -161,6 +174,7 @@ func (ExpiredMany) name() string    { return "expired-many" }
 func (Accepted) name() string       { return "accepted" }
 func (MembershipEnds) name() string { return "membership-ends" }
 func (MemberEnds) name() string     { return "member-ends" }
+func (WebhookOff) name() string     { return "webhook-off" }
 func (LinkAsked) name() string      { return "link-asked" }
 func (SignIn) name() string         { return "sign-in" }
 func (AddressChange) name() string  { return "address-change" }
@@ -202,6 +216,12 @@ func (l MembershipEnds) view() view {
 
 func (l MemberEnds) view() view {
 	return view{Account: l.Account, Address: l.Address, roles: l.Roles, ends: l.Ends, left: l.Left, brand: l.Brand}
+}
+
+func (l WebhookOff) view() view {
+	return view{
+		Account: l.Account, Webhook: l.Webhook, Host: l.Host, Reason: l.Reason, Path: l.Path, left: l.Failing, time: l.Off, brand: l.Brand,
+	}
 }
 
 func (l LinkAsked) view() view {

@@ -30,6 +30,10 @@ func Samples(base string) []Letter {
 		Accepted{Account: invitation.Account, Address: address, Person: "Charles Babbage", Roles: invitation.Roles, Link: members},
 		MembershipEnds{Account: invitation.Account, Roles: invitation.Roles, Ends: now.AddDate(0, 0, 7), Left: 7 * 24 * time.Hour},
 		MemberEnds{Account: invitation.Account, Address: address, Roles: invitation.Roles, Ends: now.AddDate(0, 0, 7), Left: 7 * 24 * time.Hour},
+		WebhookOff{
+			Account: invitation.Account, Webhook: "Payroll", Host: "hooks.example.com", Reason: "failing", Failing: 5 * 24 * time.Hour, Off: now,
+			Path: "/client/v4/accounts/023e105f4ecef8ad9ca31a8372d0c353/webhooks/0194203c4b2e7c5fa1d05c9e41a7f36b",
+		},
 		LinkAsked{Account: invitation.Account, Address: address, Roles: invitation.Roles, Asked: now, Link: members},
 		SignIn{Link: base + "/s/aWxsdXN0cmF0aW9uLW9ubHk", Code: "7KQF-M3ZX", Lasts: minutes, Asked: now, Place: place},
 		AddressChange{Link: base + "/a/aWxsdXN0cmF0aW9uLW9ubHk", Code: "4TWB-9HRC", Lasts: minutes, Asked: now, Place: place},
@@ -57,6 +61,9 @@ func bare(base string) []Letter {
 		Accepted{Account: "A", Address: "a@example.com"},
 		MembershipEnds{Account: "A", Roles: []string{"R"}, Ends: now},
 		MemberEnds{Account: "A", Address: "a@example.com", Roles: []string{"R"}, Ends: now, Left: 5 * time.Hour},
+	}
+	for _, reason := range []string{"failing", "gone", "grantor_lost"} {
+		letters = append(letters, WebhookOff{Account: "A", Host: "example.com", Reason: reason, Failing: 5 * 24 * time.Hour, Off: now, Path: "/x"})
 	}
 	for _, event := range Events() {
 		letters = append(letters, Notice{Event: event, Time: now})

@@ -18,6 +18,10 @@ type view struct {
 	Address     string
 	Roles       string // one after the other
 	Many        bool   // more than one role
+	Webhook     string
+	Host        string
+	Reason      string // a name of the API's
+	Path        string // of the API
 	What        string
 	Place       string
 	Code        string
@@ -54,7 +58,7 @@ const (
 
 // clean makes harmless what people typed.
 func (v *view) clean() {
-	for _, name := range []*string{&v.Sender, &v.Account, &v.Inviter, &v.Person, &v.Address, &v.What, &v.Place} {
+	for _, name := range []*string{&v.Sender, &v.Account, &v.Inviter, &v.Person, &v.Address, &v.Webhook, &v.Host, &v.What, &v.Place} {
 		*name = Name(*name)
 	}
 	v.Note = lines(v.note)
@@ -132,6 +136,9 @@ func (v *view) write(w *words) (err error) {
 func (v *view) check() error {
 	if v.Code != "" && !regexp.MustCompile(`^[0-9A-Z]{4}-[0-9A-Z]{4}$`).MatchString(v.Code) {
 		return errors.New("a code must be of the form XXXX-XXXX")
+	}
+	if v.Path != "" && !regexp.MustCompile(`^(/[0-9a-z]+)+$`).MatchString(v.Path) {
+		return errors.New("a path of the API has lower-case letters and digits alone")
 	}
 	if v.Code != "" && v.Minutes < 1 {
 		return errors.New("a code must last a minute at least")

@@ -28,7 +28,7 @@ func letterKeys() []string { return []string{"subject", "heading", "body", "butt
 func commonKeys() []string {
 	return []string{
 		"weekdays", "months", "date", "note", "code", "account", "inviter", "person", "address", "addresses", "roles", "expires", "left",
-		"expired", "ends", "what", "time", "place", "sender", "unsubscribe",
+		"expired", "ends", "webhook", "host", "reason", "what", "time", "place", "sender", "unsubscribe",
 	}
 }
 

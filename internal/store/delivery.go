@@ -160,6 +160,9 @@ func (t *tx) delivery(choice string, args ...any) (iam.DueDelivery, error) {
 	if ids := strings.Fields(d.Detail); err == nil && d.Told > 1 && len(ids) > 0 { // an erasure leaves none
 		d.facts.Addresses, err = t.addressesOf(d.AccountID, ids)
 	}
+	if err == nil && d.Kind == iam.WebhookOffMessage {
+		err = t.webhookNews(d.Delivery, &d.facts)
+	}
 	return iam.DueDelivery{Delivery: d.Delivery, DeliveryFacts: d.facts}, err
 }
 

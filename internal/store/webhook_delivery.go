@@ -201,6 +201,31 @@ func (t *tx) webhookLane(id iam.ID) (iam.WebhookLane, error) {
 	return lane, nil
 }
 
+// webhookNews reads what a message about a webhook rests on; where that is deleted it
+// leaves it out.
+func (t *tx) webhookNews(d iam.Delivery, facts *iam.DeliveryFacts) error {
+	var (
+		version int64
+		hook    iam.Webhook
+		member  = membershipRow{Membership: iam.Membership{AccountID: d.AccountID}}
+	)
+	err := one(t, `SELECT (SELECT i.roles_version FROM instance i), h.id, h.roles, `+webhookColumns+`
+		FROM webhooks m LEFT JOIN memberships h ON h.account_id = m.account_id AND h.user_id = $1 AND h.status = 'accepted'
+			AND `+lasting("h", "$2")+`
+		WHERE m.id = $3 AND m.account_id = $4 AND m.deleted_on = 0`,
+		[]any{string(d.UserID), toMicros(t.now), d.Detail, string(d.AccountID)},
+		append(destinations((*number)(&version), (*text)(&member.ID), (*text)(&member.roles)), webhookDest(&hook)...)...)
+	if errors.Is(err, iam.ErrNoRow) {
+		return nil
+	}
+	if err == nil {
+		err = t.resolve(version, &member)
+	}
+	hook.Secret, hook.OldSecret = nil, nil
+	facts.Webhook, facts.Roles = hook, member.Roles
+	return wrapped("read what a message about a webhook tells", err)
+}
+
 // HeldWebhook implements iam.Tx.
 func (t *tx) HeldWebhook(id iam.ID, turn int64) (iam.Webhook, error) {
 	var hook iam.Webhook

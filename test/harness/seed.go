@@ -24,6 +24,7 @@ type SeedUser struct {
 	Email     string   `json:"email"`
 	Verified  *bool    `json:"verified,omitempty"`
 	FirstName string   `json:"first_name,omitempty"`
+	Locale    string   `json:"locale,omitempty"`
 	TwoFactor bool     `json:"two_factor,omitempty"`
 	Operator  bool     `json:"operator,omitempty"`
 	Keys      []string `json:"keys"`

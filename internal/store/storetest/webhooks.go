@@ -263,6 +263,72 @@ var webhookTests = map[string]func(f *fixture){
 		equal(f, "backlog", backlog, iam.WebhookBacklog{On: 1, Waiting: 2, DueSince: f.clock.Now()})
 	},
 
+	// Who may manage an account's webhooks is found by all roles together, and what a
+	// message says of a webhook is what holds when it leaves.
+	"WhoHearsOfAWebhook": func(f *fixture) {
+		a, b := f.account("A"), f.account("B")
+		need := iam.Permissions{"x": iam.Write, "y": iam.Read}
+		x := f.role(iam.Role{AccountID: a.ID, Permissions: iam.Permissions{"x": iam.Read | iam.Write}}, "o")
+		y := f.role(iam.Role{Permissions: iam.Permissions{"y": iam.Read}}, "o")
+		var want []iam.Membership
+		add := func(in iam.Account, counts bool, edit func(*iam.Membership), roles ...iam.Role) iam.Membership {
+			m := f.acceptedRow(in, f.user(string(f.id())+"@example.com"), withRoles(roles...), edit)
+			wantErr(f, "insert", f.insert(m), nil)
+			if counts {
+				want = append(want, m)
+			}
+			return m
+		}
+		as := func(*iam.Membership) {}
+		add(a, false, as, x)
+		add(a, false, as, y)
+		both := add(a, true, as, x, y)
+		super := add(a, true, as, f.super())
+		add(a, false, func(m *iam.Membership) { m.EndsOn = f.clock.Now() }, x, y)
+		add(a, true, func(m *iam.Membership) { m.EndsOn = f.clock.Now().Add(time.Microsecond) }, y, x)
+		add(b, false, as, f.super())
+		gone := add(a, false, as, x, y)
+		f.end(gone, iam.Removed)
+		f.changeUser(iam.User{ID: add(a, false, as, x, y).UserID, Email: "away@example.com"}, func(u *iam.User) { u.Suspended = true })
+		wantErr(f, "insert", f.insert(f.pendingRow(a, "asked@example.com", withRoles(f.super()))), nil)
+		found := func(limit int) []iam.ID {
+			var ids []iam.ID
+			f.must(func(tx iam.Tx) error {
+				members, err := tx.MembersWith(a.ID, need, limit)
+				ids = nil
+				for _, m := range members {
+					ids = append(ids, m.ID)
+				}
+				return err
+			})
+			return ids
+		}
+		equal(f, "MembersWith", found(100), []iam.ID{want[0].ID, want[1].ID, want[2].ID})
+		equal(f, "MembersWith, two at most", found(2), []iam.ID{both.ID, super.ID})
+
+		hook := f.webhook(a)
+		message := f.queue(iam.Delivery{
+			ID: "off", Kind: iam.WebhookOffMessage, AccountID: a.ID, UserID: both.UserID, Recipient: both.Email, Detail: string(hook.ID),
+			State: iam.Queued, DueOn: f.clock.Now(), CreatedOn: f.clock.Now(),
+		})
+		due, err := f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "the message", due.Delivery, message)
+		bare := hook
+		bare.Secret = nil
+		equal(f, "its webhook", due.Webhook, bare)
+		equal(f, "its reader's roles", len(due.Roles), 2)
+		f.end(both, iam.Removed)
+		due, err = f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "the roles of who was removed", len(due.Roles), 0)
+		entry := f.entry(iam.WebhookDelete, a.ID, hook.ID)
+		f.must(func(tx iam.Tx) error { return tx.DeleteWebhook(hook, entry) })
+		due, err = f.due()
+		wantErr(f, "DueDelivery", err, nil)
+		equal(f, "a webhook that is deleted", due.Webhook.ID, iam.ID(""))
+	},
+
 	"DeliveriesAreListedAndDropped": func(f *fixture) {
 		a := f.account("A")
 		hook := f.webhook(a, func(w *iam.Webhook) { w.Events = "member.*" })
