@@ -19,7 +19,7 @@ func Run(t *testing.T, open Open) {
 	t.Helper()
 	for _, group := range []map[string]func(f *fixture){
 		accountTests, auditTests, auditLogTests, budgetTests, bulkTests, credentialTests, deliveryTests, deliveryHistoryTests, eraseTests, factorTests, factsTests, funnelTests,
-		idempotencyTests, identityTests, invitationTests, memberTests, membershipTests, raceTests, retentionTests, roleTests, sessionTests, settleTests, termTests, transactionTests, userTests,
+		idempotencyTests, identityTests, invitationTests, linkTests, memberTests, membershipTests, raceTests, retentionTests, roleTests, sessionTests, settleTests, termTests, transactionTests, userTests,
 		wakingTests, webhookTests,
 	} {
 		for name, test := range group {
