@@ -69,7 +69,7 @@ func statusAndCode(kind iam.Kind) (status, code int) {
 	switch kind {
 	case iam.Invalid:
 		return http.StatusBadRequest, codeInvalid
-	case iam.NotFound:
+	case iam.NotFound, iam.InviteCanceled:
 		return http.StatusNotFound, 1003
 	case iam.AccountNotFound:
 		return http.StatusNotFound, codeNoObject

@@ -53,6 +53,7 @@ func TestEveryKindHasItsCode(t *testing.T) {
 		"IdentityUnlinked":   {iam.IdentityUnlinked, 403, 9109},
 		"TooManyAttempts":    {iam.TooManyAttempts, 429, 10429},
 		"FactorFirst":        {iam.FactorFirst, 403, 9109},
+		"InviteCanceled":     {iam.InviteCanceled, 404, 1003},
 	}
 	names := kinds(t)
 	if len(names) != len(want) {

@@ -87,17 +87,27 @@ func (s *Service) keepEdit(tx Tx, facts MemberFacts, actor Actor, decision EditD
 	return s.mailing.queue(tx, deliveryOf(InvitationMessage, after, decision.Link, after.Email, tx.Now()))
 }
 
-// stillInvitation refuses to edit, as an invitation, what was answered.
+// stillInvitation refuses to edit, as an invitation, what was answered or withdrawn.
 func stillInvitation(row Membership, tx Tx) error {
 	if !row.Invited {
 		return notFound("invitation")
 	}
-	switch current := row.StatusAt(tx.Now()); current {
-	case Accepted, Rejected:
-		return refuse(AlreadyAnswered, "this invitation was %s already; it can no longer be edited here", current)
-	case Canceled, Left, Removed:
+	switch row.StatusAt(tx.Now()) {
+	case Accepted:
+		return refuse(AlreadyAnswered, "this invitation was accepted already; edit the member instead")
+	case Rejected:
+		return refuse(AlreadyAnswered, "this invitation was rejected already; invite the address anew")
+	case Canceled:
+		return canceledAlready()
+	case Left, Removed:
 		return notFound("invitation")
 	case Pending, Expired:
 	}
 	return nil
+}
+
+// canceledAlready tells who may manage an invitation, and finds it among the account's,
+// what became of it.
+func canceledAlready() error {
+	return refuse(InviteCanceled, "this invitation was withdrawn already; invite the address anew")
 }

@@ -42,6 +42,7 @@ const (
 	IdentityUnlinked               // a provider's identity stands for no user yet
 	TooManyAttempts                // too many of them, or too many mails asked for; RetryAfter says how long
 	FactorFirst                    // the session has yet to show its user's second factor
+	InviteCanceled                 // it was taken back; told to who may manage it, and sees that it was
 )
 
 // Error is a refusal. Message is for the client: it never holds an address

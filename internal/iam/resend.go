@@ -54,6 +54,8 @@ func (f MemberFacts) stillPending(actor Actor, now time.Time) error {
 		return refuse(InviteExpired, "this invitation expired on %s; renew it, or invite the address anew", f.Target.ExpiresOn.Format(time.RFC3339))
 	case status == Accepted || status == Rejected:
 		return refuse(AlreadyAnswered, "this invitation was %s already; there is nothing left to do to it", status)
+	case status == Canceled:
+		return canceledAlready()
 	}
 	return notFound("invitation")
 }

@@ -54,7 +54,7 @@ func TestDecideResend(t *testing.T) {
 		{"KF-8: nor what a sweep has written down", status(iam.Expired), []iam.Role{superRole}, time.Time{}, iam.InviteExpired, time.Time{}, time.Time{}},
 		{"KF-9: accepted", status(iam.Accepted), []iam.Role{superRole}, time.Time{}, iam.AlreadyAnswered, time.Time{}, time.Time{}},
 		{"rejected", status(iam.Rejected), []iam.Role{superRole}, time.Time{}, iam.AlreadyAnswered, time.Time{}, time.Time{}},
-		{"KF-10: withdrawn", status(iam.Canceled), []iam.Role{superRole}, time.Time{}, iam.NotFound, time.Time{}, time.Time{}},
+		{"KF-10: withdrawn", status(iam.Canceled), []iam.Role{superRole}, time.Time{}, iam.InviteCanceled, time.Time{}, time.Time{}},
 		{"KF-10: removed", status(iam.Removed), []iam.Role{superRole}, time.Time{}, iam.NotFound, time.Time{}, time.Time{}},
 		{"left", status(iam.Left), []iam.Role{superRole}, time.Time{}, iam.NotFound, time.Time{}, time.Time{}},
 		{"added directly", func(f *iam.MemberFacts) { f.Target.Status, f.Target.Invited = iam.Accepted, false }, []iam.Role{superRole}, time.Time{}, iam.NotFound, time.Time{}, time.Time{}},

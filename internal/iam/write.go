@@ -74,7 +74,7 @@ func denied(err error) string {
 	case SignInAgain:
 		return "sign_in_again"
 	case Internal, Invalid, InviteExpired, AlreadyAnswered, NoSeat, AlreadyMember, AlreadyInvited, KeyReused, Conflict, Unavailable,
-		InviteWithdrawn, LinkReplaced, SignInFirst, ProofRefused, IdentityUnlinked, TooManyAttempts, FactorFirst:
+		InviteWithdrawn, LinkReplaced, SignInFirst, ProofRefused, IdentityUnlinked, TooManyAttempts, FactorFirst, InviteCanceled:
 	}
 	return ""
 }

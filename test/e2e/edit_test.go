@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -87,12 +88,27 @@ func TestEditingAnInvitation(t *testing.T) {
 
 	// What is over is over.
 	guest.OK(t, http.MethodPatch, "/user/invites/"+row, object{"status": "accepted"})
-	owner.Refused(t, http.MethodPatch, invite, object{"note": "x"}, http.StatusBadRequest, 1201)
+	says := func(answer harness.Answer, want string) {
+		t.Helper()
+		if !strings.Contains(answer.Errors[0].Message, want) {
+			t.Errorf("got %s, want %q", answer.Body, want)
+		}
+	}
+	says(owner.Refused(t, http.MethodPatch, invite, object{"note": "x"}, http.StatusBadRequest, 1201), "accepted already; edit the member")
 	owner.Refused(t, http.MethodPut, member, object{"note": "x"}, http.StatusBadRequest, 1201)
 	owner.Refused(t, http.MethodPut, member, object{"resend": true}, http.StatusBadRequest, 1201)
 	gone := owner.OK(t, http.MethodPost, "/accounts/"+a+"/members", object{"email": "other@a.test", "roles": []string{viewer}}).Row(t).ID
 	owner.OK(t, http.MethodDelete, "/organizations/"+a+"/invites/"+gone, nil)
-	owner.Refused(t, http.MethodPatch, "/organizations/"+a+"/invites/"+gone, object{"note": "x"}, http.StatusNotFound, 1003)
+	edit, again := "/organizations/"+a+"/invites/"+gone, "/organizations/"+a+"/invites/"+gone+"/resend"
+	says(owner.Refused(t, http.MethodPatch, edit, object{"note": "x"}, http.StatusNotFound, 1003), "withdrawn already; invite the address anew")
+	says(owner.Refused(t, http.MethodPost, again, object{}, http.StatusNotFound, 1003), "withdrawn already; invite the address anew")
+	// Nobody else learns that, nor whether there was one.
+	invited := s.as("other@a.test")
+	invited.Refused(t, http.MethodPatch, edit, object{"note": "x"}, http.StatusNotFound, 7003)
+	nobodys := invited.Must(t, http.MethodPatch, "/user/invites/"+strings.Repeat("0", 32), object{"status": "accepted"})
+	if got := invited.Must(t, http.MethodPatch, "/user/invites/"+gone, object{"status": "accepted"}); !bytes.Equal(got.Body, nobodys.Body) {
+		t.Errorf("to the invited: %s, want what nobody's gets, %s", got.Body, nobodys.Body)
+	}
 }
 
 // TestWithdrawingWithANotice withdraws in silence, and with a notice in both forms:

@@ -33,8 +33,10 @@ func (m *model) waits(g grade, r *modelRow) iam.Kind {
 	switch {
 	case want != iam.Internal:
 		return want
-	case !r.invited || status == iam.Canceled:
+	case !r.invited:
 		return iam.NotFound
+	case status == iam.Canceled:
+		return iam.InviteCanceled
 	case status == iam.Expired:
 		return iam.InviteExpired
 	case status != iam.Pending:
