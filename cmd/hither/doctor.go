@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -78,6 +79,7 @@ func (c *doctorCommand) Run(ctx context.Context, s streams, env *environment, pa
 	d.addresses(ctx)
 	d.mail(ctx)
 	d.sender(ctx, resolverAt(c.DNS))
+	d.webhooks(ctx, facts, net.DefaultResolver)
 	if err := d.print(s); err != nil {
 		return err
 	}

@@ -27,10 +27,11 @@ type Inspection struct {
 	FileRoles       []HeldRole // of the last role file
 	InstanceKeys    []string   // the ids of those that it was served with, oldest first
 	Sealed          []Sealed   // what only instance keys open
-	Newest          time.Time  // the latest time of the last few audit rows
-	Damage          []string   // what SQLite finds wrong with the file
-	Broken          []string   // references to rows that are not there: "memberships → users"
-	Unfinished      bool       // the time was up before the file was read
+	Webhooks        InspectedWebhooks
+	Newest          time.Time // the latest time of the last few audit rows
+	Damage          []string  // what SQLite finds wrong with the file
+	Broken          []string  // references to rows that are not there: "memberships → users"
+	Unfinished      bool      // the time was up before the file was read
 }
 
 // Server is what a look at PostgreSQL's server found.
@@ -153,6 +154,9 @@ func inspectRows(ctx context.Context, db querier, found *Inspection, now time.Ti
 		return err
 	}
 	if err := inspectKeys(ctx, db, found, now); err != nil {
+		return err
+	}
+	if err := inspectWebhooks(ctx, db, found, now); err != nil {
 		return err
 	}
 	return inspectRoles(ctx, db, found, now)

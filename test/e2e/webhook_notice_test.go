@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"hither/test/harness"
 )
@@ -78,4 +79,51 @@ func TestWhoManagesHearsThatAWebhookIsOff(t *testing.T) {
 	if rows != 2*hooks {
 		t.Errorf("%d messages, want %d", rows, 2*hooks)
 	}
+}
+
+// TestDoctorFindsWebhooks has the doctor look at webhooks of every kind in a database,
+// once with what the server was started with, once without.
+func TestDoctorFindsWebhooks(t *testing.T) {
+	t.Parallel()
+	s := harness.Serve(t, newSeed().Account("a", "owner@a.test"), allowLoopback()...)
+	owner := s.Client().As("owner@a.test")
+	ids := make([]string, 4)
+	for i := range ids {
+		made, _ := hook(t, owner, "a", fmt.Sprintf("http://127.0.0.1:1/%d", i), "webhook.ping")
+		ids[i] = made.ID
+	}
+	owner.OK(t, http.MethodPatch, hooksOf("a")+"/"+ids[3], object{"enabled": false})
+	s.Stop(t)
+	look := func(flags ...string) string {
+		t.Helper()
+		stdout, stderr, _ := harness.Try(t, s.Data, append([]string{"doctor", "--listen=127.0.0.1:0"}, flags...)...)
+		if stderr != "" && !harness.OnPostgres(t) {
+			t.Errorf("the doctor says %s", stderr)
+		}
+		return stdout
+	}
+	wantLine := func(text string, there bool, words string) {
+		t.Helper()
+		if strings.Contains(text, words) != there {
+			t.Errorf("%q is there: want %v in\n%s", words, there, text)
+		}
+	}
+	well := look(allowLoopback()...)
+	wantLine(well, true, "ok    webhooks        3 on\n")
+	wantLine(well, false, "nothing is sent to")
+	const micros = 1_000_000
+	hourAgo := time.Now().Add(-time.Hour).UnixMicro()
+	execute(t, s,
+		fmt.Sprintf(`UPDATE webhooks SET failures = 3, failing_since = %d WHERE id = '%s'`, hourAgo-3600*micros, ids[0]),
+		fmt.Sprintf(`UPDATE webhooks SET due_on = %d WHERE id = '%s'`, hourAgo, ids[1]),
+		fmt.Sprintf(`UPDATE webhooks SET disabled = 'failing', due_on = 1 WHERE id = '%s'`, ids[2]))
+	ill := look()
+	wantLine(ill, true, "warn  webhooks        2 on, of which 1 took nothing when they were tried last, the first of them since "+
+		time.UnixMicro(hourAgo - 3600*micros).UTC().Format("2006-01-02T15:04")[:13])
+	wantLine(ill, true, "; turned off by themselves: 1")
+	wantLine(ill, true, "events have been due since "+time.UnixMicro(hourAgo).UTC().Format("2006-01-02T15:04")[:13])
+	wantLine(ill, true, "nothing is sent to "+ids[0])
+	wantLine(ill, true, "nothing is sent to "+ids[1])
+	wantLine(ill, false, "nothing is sent to "+ids[2])
+	wantLine(ill, false, "nothing is sent to "+ids[3])
 }
