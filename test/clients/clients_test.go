@@ -1,6 +1,6 @@
 // Package clients_test has published clients that are not written in Go talk to
-// the real binary, and runs the examples of docs/testing.md. What they send and
-// get is held to api/openapi.yaml on its way.
+// the real binary, and runs the examples of docs/testing.md and docs/webhooks.md.
+// What they send and get is held to api/openapi.yaml on its way.
 //
 // Each client has a folder with its lock file, which names no registry: npm has
 // one set. They are installed beside the checkout, so that the go command looks

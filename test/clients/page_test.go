@@ -41,7 +41,7 @@ func TestJob(t *testing.T) {
 	t.Parallel()
 	j := newJob(t)
 	goModule(t, j.folder)
-	write(t, filepath.Join(j.folder, "memberships.test.mjs"), example(t, "js"))
+	write(t, filepath.Join(j.folder, "memberships.test.mjs"), example(t, "testing.md", "js"))
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		copyFile(t, filepath.Join("sdk", name), filepath.Join(j.folder, name))
 	}
@@ -91,7 +91,7 @@ func newJob(t *testing.T) job {
 			Steps []step
 		}
 	}
-	if err := yaml.Unmarshal([]byte(example(t, "yaml")), &file); err != nil || len(file.Jobs["memberships"].Steps) == 0 {
+	if err := yaml.Unmarshal([]byte(example(t, "testing.md", "yaml")), &file); err != nil || len(file.Jobs["memberships"].Steps) == 0 {
 		t.Fatalf("the job of docs/testing.md: %v, %+v", err, file)
 	}
 	found := file.Jobs["memberships"]
@@ -152,7 +152,7 @@ func (j job) end(t *testing.T, group int) {
 // goModule makes a module of the Go example.
 func goModule(t *testing.T, folder string) {
 	t.Helper()
-	write(t, filepath.Join(folder, "memberships_test.go"), example(t, "go"))
+	write(t, filepath.Join(folder, "memberships_test.go"), example(t, "testing.md", "go"))
 	for _, name := range []string{"go.mod", "go.sum"} {
 		copyFile(t, filepath.Join(harness.Root(), "test", "sdk", name), filepath.Join(folder, name))
 	}
@@ -163,16 +163,16 @@ func goModule(t *testing.T, folder string) {
 	}
 }
 
-// example is the one block of a language in docs/testing.md.
-func example(t *testing.T, language string) string {
+// example is the one block of a language on a page of docs.
+func example(t *testing.T, page, language string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(harness.Root(), "docs", "testing.md"))
+	text, err := os.ReadFile(filepath.Join(harness.Root(), "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(text), -1)
 	if len(found) != 1 {
-		t.Fatalf("docs/testing.md has %d examples in %s, want 1", len(found), language)
+		t.Fatalf("docs/%s has %d examples in %s, want 1", page, len(found), language)
 	}
 	return found[0][1]
 }
