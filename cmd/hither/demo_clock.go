@@ -47,11 +47,12 @@ func (w *demoWorld) happen(ctx context.Context) (swept, time.Time, error) {
 	if err != nil {
 		return done, time.Time{}, err
 	}
-	due, err := w.settle(ctx)
+	// In this order: a webhook that is turned off is mailed of.
+	told, err := w.tell(ctx)
 	if err != nil {
 		return done, time.Time{}, err
 	}
-	told, err := w.tell(ctx)
+	due, err := w.settle(ctx)
 	if err != nil {
 		return done, time.Time{}, err
 	}
