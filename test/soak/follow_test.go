@@ -14,49 +14,30 @@ import (
 
 // follower goes from cursor to cursor of an account's events, over every crash.
 type follower struct {
-	mu      sync.Mutex
-	client  harness.Client
-	cursor  string
-	seen    map[string]int
-	order   []string
-	stop    context.CancelFunc
-	stopped chan struct{}
-}
+	aside
 
-func follow(t *testing.T, s *harness.Server) *follower {
-	t.Helper()
-	f := &follower{seen: map[string]int{}}
-	f.resume(s.Client())
-	t.Cleanup(f.pause)
-	return f
+	mu     sync.Mutex
+	client harness.Client
+	cursor string
+	seen   map[string]int
+	order  []string
 }
 
 // resume goes on where the follower was; the server may have another address.
 func (f *follower) resume(c harness.Client) {
-	ctx, cancel := context.WithCancel(context.Background())
-	f.client, f.stop, f.stopped = c.As(load.Admin), cancel, make(chan struct{})
-	go func() {
-		defer close(f.stopped)
-		for ctx.Err() == nil {
-			if _, err := f.next(ctx, "&wait=5"); err != nil {
-				select { // the server is gone, or busy
-				case <-time.After(50 * time.Millisecond):
-				case <-ctx.Done():
-				}
-			}
+	f.client = c.As(load.Admin)
+	f.begin(func(ctx context.Context) time.Duration {
+		if _, err := f.next(ctx, "&wait=5"); err != nil {
+			return 50 * time.Millisecond // the server is gone, or busy
 		}
-	}()
+		return 0
+	})
 }
 
-func (f *follower) pause() {
-	f.stop()
-	<-f.stopped
-}
-
-// finish reads what is left, and stops.
-func (f *follower) finish(t *testing.T) {
+// finish reads what is left.
+func (f *follower) finish(t *testing.T, c harness.Client) {
 	t.Helper()
-	f.pause()
+	f.client = c.As(load.Admin)
 	for {
 		n, err := f.next(t.Context(), "")
 		if err != nil {

@@ -10,14 +10,11 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"regexp"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"hither/test/disk"
 	"hither/test/harness"
 	"hither/test/load"
 )
@@ -31,11 +28,13 @@ const (
 	shortest = 12 * time.Second       // for which it works when nobody says how long
 )
 
-// TestSoak: members are invited, invited again, answer, are edited, withdrawn and
-// removed, invitations run out, a mail server refuses some mails and hangs up
-// on others, somebody follows the events, and the server is killed again and
-// again. In the end every invitation has ended once, every change has its audit
-// row, every notice was mailed, and whoever followed saw each event once.
+// TestSoak: members are invited, one by one and by lists, invited again, answer, are
+// edited, withdrawn and removed, invitations run out, a mail server and receivers of
+// webhooks refuse, hang up and are slow, somebody follows the events, somebody has
+// some sent once more, and the server is killed again and again, often in the middle of
+// a list. In the end every invitation has ended once, every change has its audit row,
+// every notice was mailed, every row of a list has its outcome, every webhook was told
+// of each event, and whoever followed saw each once.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	length := length(t)
@@ -47,24 +46,34 @@ func TestSoak(t *testing.T) {
 	harness.Binary(t) // so that making it takes none of the time
 	began := time.Now()
 	for i := range lapsing {
-		lapses(seed, fmt.Sprint("Lapsing ", i), began.Add(length/6), length)
+		lapses(seed, i, began.Add(length/6), length)
 	}
+	populate(seed)
 	mailbox := harness.Mailbox(t)
 	post := newPost(mailbox)
+	hooks := newHooks(t)
 	s := harness.Serve(t, seed,
 		"--base-url=https://hither.example.com", "--smtp="+mailbox.Address, "--smtp-tls=none", "--mail-from=Example <invites@example.com>",
 		"--budget-inviter=0", "--budget-account=0", "--budget-open=0", "--budget-recipient=0", "--budget-recipient-week=0", "--budget-domain=0",
-		"--budget-instance=0", "--resend-pause=0s", "--max-resends=0")
-	f := follow(t, s)
+		"--budget-instance=0", "--resend-pause=0s", "--max-resends=0", "--webhook-allow=127.0.0.0/8")
+	for _, h := range hooks {
+		h.register(t, s.Client())
+	}
+	others := besides(t, hooks, length, between)
+	others.resume(t, s)
 
 	began = time.Now()
 	kills := 0
 	for until := began.Add(length - length/calm); time.Now().Before(until) && !t.Failed(); kills++ {
-		work(t, s, workers, between/2+rand.N(between), func() { s.Kill(t) })
-		f.pause()
+		work(t, s, workers, between/2+rand.N(between), func() {
+			others.clerk.catch(t)
+			s.Kill(t)
+		})
+		others.pause()
+		isDue(t, s, hooksWait()...)
 		s.Start(t)
 		load.Check(t, s, workers)
-		f.resume(s.Client())
+		others.resume(t, s)
 	}
 	work(t, s, workers, length/calm/8, nil)
 	early := memory(t, s)
@@ -72,20 +81,22 @@ func TestSoak(t *testing.T) {
 	late := memory(t, s)
 
 	post.open()
+	others.finish(t, s)
 	s.Stop(t)
-	f.pause()
-	everythingIsDue(t, s)
+	isDue(t, s, append(hooksWait(), `UPDATE deliveries SET due_on = 1 WHERE ended_on = 0`)...)
 	s.Start(t)
-	f.resume(s.Client())
-	rests(t, s)
-	f.finish(t)
+	rests(t, s, hooks)
+	others.follower.finish(t, s.Client())
 	b := read(t, s, post)
 	b.balance(t, kills)
-	b.compare(t, f)
+	b.compare(t, others.follower)
+	told, rows := others.balance(t, s, b.state, kills)
 	t.Logf("%s on %s: %d requests acknowledged, %d to be sent again, %d kills; %d invitations, %d resent, %d ended by the clock; "+
-		"%d audit rows of memberships, %d events followed; %d messages, %d mails, %d of them again; %d of %d refused for now; memory %d → %d MB",
+		"%d audit rows of memberships, %d events followed; %d messages, %d mails, %d of them again; %d of %d refused for now; memory %d → %d MB; "+
+		"webhooks: %s; lists: %s",
 		length, engine(t), load.Acknowledged(workers), load.Refused(workers), kills, b.invitations, b.resent, b.expired,
-		len(b.state.Order), len(f.seen), len(b.messages), b.mails, b.again, post.refused.Load(), post.offered.Load(), early, late)
+		len(b.state.Order), len(others.follower.seen), len(b.messages), b.mails, b.again, post.refused.Load(), post.offered.Load(), early, late,
+		told, rows)
 	if late > 2*early+20 {
 		t.Errorf("resident memory while nothing grows but the database: got %d MB, %d at first", late, early)
 	}
@@ -114,8 +125,8 @@ func engine(t *testing.T) string {
 
 // lapses gives the seed an account whose invitations run out one by one while
 // the server works.
-func lapses(seed *harness.Seed, account string, began time.Time, length time.Duration) {
-	owner := "owner@" + harness.ID(account)[:8] + ".example.com"
+func lapses(seed *harness.Seed, n int, began time.Time, length time.Duration) {
+	account, owner := lapsed(n), lapsedOwner(n)
 	seed.Account(account, owner)
 	for i := range each {
 		email := fmt.Sprintf("%d@%s.example.org", i, harness.ID(account)[:8])
@@ -188,53 +199,3 @@ func newPost(m *harness.MailServer) *post {
 
 // open takes everything from now on.
 func (p *post) open() { p.Answers(nil) }
-
-// everythingIsDue ends leases and waits, as hours would, while nobody serves.
-func everythingIsDue(t *testing.T, s *harness.Server) {
-	t.Helper()
-	db := disk.Open(t, s.Data, "rw")
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), `UPDATE deliveries SET due_on = 1 WHERE ended_on = 0`); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// rests waits until nothing is left to be sent and nothing to be ended.
-func rests(t *testing.T, s *harness.Server) {
-	t.Helper()
-	db := disk.Open(t, s.Data, "ro")
-	defer db.Close()
-	var left []string
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
-		tx := disk.Begin(t, db)
-		left = disk.Texts(t, tx, `SELECT 'message ' || id FROM deliveries WHERE ended_on = 0`)
-		left = append(left, disk.Texts(t, tx, fmt.Sprintf(
-			`SELECT 'invitation ' || id FROM memberships WHERE status = 'pending' AND expires_on <= %d`, time.Now().UnixMicro()))...)
-		_ = tx.Rollback()
-		if len(left) == 0 {
-			return
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-t.Context().Done():
-		}
-	}
-	t.Errorf("after two minutes %d things are still to be done: %.2000q", len(left), left)
-}
-
-var residentSize = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
-
-// memory is the server's resident memory in MB, 0 where the system doesn't say.
-func memory(t *testing.T, s *harness.Server) int {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Process(t).Pid))
-	if err != nil {
-		return 0
-	}
-	found := residentSize.FindSubmatch(text)
-	if found == nil {
-		return 0
-	}
-	kB, _ := strconv.Atoi(string(found[1]))
-	return kB / 1024
-}
