@@ -193,9 +193,18 @@ func (s *Service) fanOut(ctx context.Context, news WebhookNews) error {
 type WebhookClaim struct {
 	Webhook  Webhook
 	Messages []WebhookMessage
-	Secrets  [][]byte
+	Secrets  []WebhookSecret
 	Failure  string
 }
+
+// WebhookSecret is one that signs: until a moment, or for good where that is zero.
+type WebhookSecret struct {
+	Bytes []byte
+	Until time.Time
+}
+
+// Signs reports whether it does at a time.
+func (w WebhookSecret) Signs(at time.Time) bool { return w.Until.IsZero() || at.Before(w.Until) }
 
 // ClaimWebhook takes the webhook whose turn it has been for longest for as long as
 // lease; with healthy, only one that did not fail last. On the way it ends what is
@@ -218,7 +227,8 @@ func (s *Service) ClaimWebhook(ctx context.Context, lease time.Duration, healthy
 	}
 }
 
-// unseal opens the secrets that sign now.
+// unseal opens the secrets that may sign. When the old one's time is over is for
+// whoever signs to look at: a claim is held for a while.
 func (s *Service) unseal(claim *WebhookClaim) {
 	hook := claim.Webhook
 	claim.Webhook = hook.bare()
@@ -231,10 +241,10 @@ func (s *Service) unseal(claim *WebhookClaim) {
 		claim.Failure = "the secret cannot be opened, since the instance lost its key; rotate it"
 		return
 	}
-	claim.Secrets = [][]byte{secret}
+	claim.Secrets = []WebhookSecret{{Bytes: secret}}
 	if s.now().Before(hook.OldUntil) {
 		if old, err := s.webhooks.Secrets.OpenWebhook(hook.AccountID, hook.ID, hook.OldSecret); err == nil {
-			claim.Secrets = append(claim.Secrets, old)
+			claim.Secrets = append(claim.Secrets, WebhookSecret{old, hook.OldUntil})
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (s *Sender) Close() {
 type Message struct {
 	URL     string
 	ID      iam.ID
-	Secrets [][]byte
+	Secrets []iam.WebhookSecret
 	Body    []byte
 }
 

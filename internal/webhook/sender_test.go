@@ -49,7 +49,9 @@ func sender(t *testing.T, known names, roots *x509.CertPool) *webhook.Sender {
 	return s
 }
 
-var secrets = [][]byte{[]byte("a secret of thirty-two bytes 123"), []byte("another one of thirty-two bytes!")}
+var secrets = []iam.WebhookSecret{
+	{Bytes: []byte("a secret of thirty-two bytes 123")}, {Bytes: []byte("another one of thirty-two bytes!"), Until: time.Now().Add(time.Hour)},
+}
 
 func message(url string) webhook.Message {
 	return webhook.Message{URL: url, ID: "0123456789abcdef0123456789abcdef", Secrets: secrets, Body: []byte(`{"type":"x"}`)}
@@ -85,16 +87,16 @@ func TestWhatIsSentIsSigned(t *testing.T) {
 		return hook.Verify([]byte(body), header)
 	}
 	for _, secret := range secrets {
-		if err := verify(secret, string(body), got.Header); err != nil {
+		if err := verify(secret.Bytes, string(body), got.Header); err != nil {
 			t.Error(err)
 		}
 	}
-	if verify([]byte("nobody's"), string(body), got.Header) == nil || verify(secrets[0], `{"type":"y"}`, got.Header) == nil {
+	if verify([]byte("nobody's"), string(body), got.Header) == nil || verify(secrets[0].Bytes, `{"type":"y"}`, got.Header) == nil {
 		t.Error("another secret or another body is taken")
 	}
 	other := got.Header.Clone()
 	other.Set("Webhook-Id", "1")
-	if verify(secrets[0], string(body), other) == nil {
+	if verify(secrets[0].Bytes, string(body), other) == nil {
 		t.Error("another id is taken")
 	}
 	old := webhook.NewSender(webhook.SenderOptions{
@@ -103,7 +105,7 @@ func TestWhatIsSentIsSigned(t *testing.T) {
 	})
 	defer old.Close()
 	old.Send(t.Context(), message("https://example.com:"+port))
-	if err := verify(secrets[0], string(body), got.Header); !errors.Is(err, standardwebhooks.ErrMessageTooOld) {
+	if err := verify(secrets[0].Bytes, string(body), got.Header); !errors.Is(err, standardwebhooks.ErrMessageTooOld) {
 		t.Errorf("one of six minutes ago: got %v", err)
 	}
 }

@@ -23,10 +23,11 @@ type lanes struct {
 }
 
 type lane struct {
-	hook   iam.Webhook
-	held   time.Time
-	events []iam.WebhookDelivery
-	ended  []iam.WebhookDelivery
+	hook    iam.Webhook
+	held    time.Time
+	secrets []iam.WebhookSecret
+	events  []iam.WebhookDelivery
+	ended   []iam.WebhookDelivery
 }
 
 func (l *lanes) FanOut(context.Context) (time.Time, error) {
@@ -79,7 +80,7 @@ func (l *lanes) ClaimWebhook(_ context.Context, lease time.Duration, healthy boo
 		for _, d := range decided.End {
 			lane.keep(d)
 		}
-		return iam.WebhookClaim{Webhook: lane.hook, Messages: decided.Send, Secrets: [][]byte{[]byte("secret")}}, nil
+		return iam.WebhookClaim{Webhook: lane.hook, Messages: decided.Send, Secrets: lane.secrets}, nil
 	}
 	return iam.WebhookClaim{}, iam.ErrNoRow
 }
@@ -262,6 +263,36 @@ func TestAReceiverComesBack(t *testing.T) {
 		// Those that were tried while it was away wait for their own next time.
 		if waits := len(l.hooks["w"].events); waits > 30 || len(ended) < 70 {
 			t.Errorf("%d of 100 came, %d wait", len(ended), waits)
+		}
+	})
+}
+
+// An event that nobody takes is tried after the pauses that docs/webhooks.md names,
+// for three days and no longer, always by the same id.
+func TestAnEventIsTriedForThreeDays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var l lanes
+		l.add("w", 1)
+		made := runs(t, &l, 10*24*time.Hour, func(context.Context, webhook.Message) webhook.Result { return webhook.Result{Code: 500} })["w"]
+		pauses := []time.Duration{
+			5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour,
+		}
+		last := time.Duration(0)
+		for i, a := range made {
+			if a.id != "w-0" {
+				t.Errorf("attempt %d is of %s", i+1, a.id)
+			}
+			if i > 0 {
+				pause := pauses[min(i, len(pauses))-1]
+				if waited := a.at - last; waited < pause || waited > pause+pause/10+time.Second {
+					t.Errorf("attempt %d came %s after the one before, want %s and up to a tenth more", i+1, waited, pause)
+				}
+			}
+			last = a.at
+		}
+		if ended := l.hooks["w"].ended; len(ended) != 1 || ended[0].State != iam.WebhookFailed || last > iam.WebhookLife || last < iam.WebhookLife-9*time.Hour {
+			t.Errorf("after %d attempts, the last at %s, it is %+v", len(made), last, ended)
 		}
 	})
 }
