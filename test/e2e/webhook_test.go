@@ -24,6 +24,7 @@ func allowLoopback() []string { return []string{"--webhook-allow", "127.0.0.0/8"
 // received is a message as it came.
 type received struct {
 	id     string
+	path   string
 	header http.Header
 	body   []byte
 
@@ -50,7 +51,7 @@ func newReceiver(t *testing.T) *receiver {
 	r := &receiver{}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		body, err := io.ReadAll(request.Body)
-		message := received{id: request.Header.Get("Webhook-Id"), header: request.Header, body: body}
+		message := received{id: request.Header.Get("Webhook-Id"), path: request.URL.Path, header: request.Header, body: body}
 		if err == nil {
 			err = json.Unmarshal(body, &message)
 		}

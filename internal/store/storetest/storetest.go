@@ -20,7 +20,7 @@ func Run(t *testing.T, open Open) {
 	for _, group := range []map[string]func(f *fixture){
 		accountTests, auditTests, auditLogTests, budgetTests, bulkTests, credentialTests, deliveryTests, deliveryHistoryTests, eraseTests, factorTests, factsTests, funnelTests,
 		idempotencyTests, identityTests, invitationTests, linkTests, memberTests, membershipTests, raceTests, retentionTests, roleTests, sessionTests, settleTests, termTests, transactionTests, userTests,
-		wakingTests, webhookTests,
+		wakingTests, webhookTests, webhookEndTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
