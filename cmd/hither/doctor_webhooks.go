@@ -46,8 +46,9 @@ func (d *doctor) webhooks(ctx context.Context, facts store.Inspection, names add
 	}
 	switch {
 	case hooks.Failing > 0:
-		d.warnf(check, "the log of the server has the cause of each attempt, and their accounts see them; where it is all of them, look at the way out",
-			"%d on, of which %d took nothing when they were tried last, the first of them since %s%s", hooks.On, hooks.Failing, show(hooks.FailingSince), off)
+		d.warnf(check, "their accounts see the attempts, the server's log has the causes; where it is all of them, look at the way out",
+			"%d on, of which %d took nothing when they were tried last, the first of them since %s%s",
+			hooks.On, hooks.Failing, show(hooks.FailingSince), off)
 	default:
 		d.okf(check, "%d on%s", hooks.On, off)
 	}

@@ -63,7 +63,9 @@ func bare(base string) []Letter {
 		MemberEnds{Account: "A", Address: "a@example.com", Roles: []string{"R"}, Ends: now, Left: 5 * time.Hour},
 	}
 	for _, reason := range []string{"failing", "gone", "grantor_lost"} {
-		letters = append(letters, WebhookOff{Account: "A", Host: "example.com", Reason: reason, Failing: 5 * 24 * time.Hour, Off: now, Path: "/x"})
+		letters = append(letters, WebhookOff{
+			Account: "A", Host: "example.com", Reason: reason, Failing: 5 * 24 * time.Hour, Off: now, Path: "/x",
+		})
 	}
 	for _, event := range Events() {
 		letters = append(letters, Notice{Event: event, Time: now})

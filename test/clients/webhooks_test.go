@@ -220,7 +220,7 @@ func curled(t *testing.T, base, account, email string) webhook {
 // forward sets a demo's clock forward.
 func forward(t *testing.T, demo *harness.Server, span string) {
 	t.Helper()
-	response, err := http.Post(demo.URL+"/__demo/clock", "application/json", strings.NewReader(`{"forward":"`+span+`"}`)) //nolint:noctx // a test's
+	response, err := http.Post(demo.URL+"/__demo/clock", "application/json", strings.NewReader(`{"forward":"`+span+`"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
