@@ -178,6 +178,11 @@ func (b *bare) changes(ctx context.Context, action string, of func(columns []str
 	return changes, nil
 }
 
+// pass leaves out what hither has made since the last time.
+func (b *bare) pass(ctx context.Context) error {
+	return b.hithers.QueryRowContext(ctx, `SELECT MAX(seq) FROM audit`).Scan(&b.seen)
+}
+
 // marks are n parameters, the first of which has a number.
 func marks(first, n int) string {
 	all := make([]string, n)

@@ -14,18 +14,22 @@ import (
 func TestSmoke(t *testing.T) {
 	t.Parallel()
 	var out, progress bytes.Buffer
-	args := []string{"-rows", "10000", "-time", "200ms", "-rounds", "1", "-conns", "8", "-dir", t.TempDir()}
+	args := []string{"-rows", "10000", "-time", "200ms", "-rounds", "1", "-conns", "8", "-bulk", "300", "-dir", t.TempDir()}
 	if err := command(t.Context(), args, &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
 	}
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux shows CPU time and memory of processes in /proc; the program skips elsewhere too")
 	}
-	wanted := []string{"Only ratios count", "10,000 memberships, 2,000", "cpuX", "| the floor |", "## Latency at 70 %", "| SQLite, GET ", "### SQLite\n"}
+	wanted := []string{
+		"Only ratios count", "10,000 memberships, 2,000", "cpuX", "| the floor |", "## Latency at 70 %", "| SQLite, GET ", "### SQLite\n", "A bulk of 300 invitations",
+		"| SQLite, a bulk | ", "| SQLite, invite in the bulk's account | ", "| SQLite, invite in another account | ",
+	}
 	if err := postgres.Missing(); err != nil {
 		t.Logf("PART SKIPPED, NOT TESTED ON POSTGRESQL: %v", err)
 	} else {
-		wanted = append(wanted, "| PostgreSQL, GET ", "### PostgreSQL\n")
+		wanted = append(wanted, "| PostgreSQL, GET ", "### PostgreSQL\n", "| PostgreSQL, a bulk | ",
+			"| PostgreSQL, invite in the bulk's account | ", "| PostgreSQL, invite in another account | ")
 	}
 	for _, want := range wanted {
 		if !strings.Contains(out.String(), want) {

@@ -19,6 +19,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"hither/internal/iam"
 )
 
 // config says how much is measured, and for how long.
@@ -27,6 +29,7 @@ type config struct {
 	time   time.Duration // of one measurement
 	rounds int
 	conns  int
+	bulk   int // rows of a bulk
 	engine string
 	dir    string // holds the seeded database, on the disk that is measured
 	out    string // "" is stdout
@@ -58,6 +61,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	flags.DurationVar(&c.time, "time", 5*time.Second, "how long each measurement takes")
 	flags.IntVar(&c.rounds, "rounds", 5, "how often each is taken; the median counts")
 	flags.IntVar(&c.conns, "conns", 48, "how many clients ask at once")
+	flags.IntVar(&c.bulk, "bulk", iam.MaxBulkRows, "how many people one bulk invites")
 	flags.StringVar(&c.engine, "engine", engineBoth, "sqlite, postgres, or both where PostgreSQL's programs are there")
 	flags.StringVar(&c.dir, "dir", filepath.Join(cache, "hither-bench"), "where the databases are, on the disk to be measured; the seeded one stays")
 	flags.StringVar(&c.out, "o", "", "write the report to this file instead of stdout")
@@ -98,6 +102,9 @@ func (b bench) run(ctx context.Context) (r report, err error) {
 	}
 	if b.rounds < 1 || b.conns < 1 {
 		return report{}, errors.New("-rounds and -conns must be 1 at least")
+	}
+	if b.bulk < 1 || b.bulk > iam.MaxBulkRows {
+		return report{}, fmt.Errorf("-bulk must be 1 to %d", iam.MaxBulkRows)
 	}
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
 		return report{}, err

@@ -51,6 +51,7 @@ func (r report) markdown() string {
 	r.writeReads(&b)
 	r.writeWrites(&b)
 	r.writeSteady(&b)
+	r.writeBulks(&b)
 	return b.String()
 }
 

@@ -17,6 +17,7 @@ import (
 // writes are what was measured of durable changes.
 type writes struct {
 	creates, accepts writeCase
+	bulks            bulks
 	loaded           int // anonymous memory of the server, the most that was seen
 }
 
@@ -65,14 +66,20 @@ func (b bench) writes(ctx context.Context, p programs, w world, e engine, work s
 			return writes{}, fmt.Errorf("hither acknowledged %d and %d changes and wrote %d and %d",
 				created, accepted, len(rows), len(answers))
 		}
+		if err := b.bareRound(ctx, loop, rows, answers, &r); err != nil {
+			return writes{}, fmt.Errorf("bare loop: %w", err)
+		}
+		if err := b.bulkRound(ctx, hither, w, round, beside*r.creates.hither[round].rate(), &r.bulks); err != nil {
+			return writes{}, fmt.Errorf("bulk: %w", err)
+		}
+		if err := loop.pass(ctx); err != nil {
+			return writes{}, err
+		}
 		now, err := hither.memory()
 		if err != nil {
 			return writes{}, err
 		}
 		r.loaded = max(r.loaded, now)
-		if err := b.bareRound(ctx, loop, rows, answers, &r); err != nil {
-			return writes{}, fmt.Errorf("bare loop: %w", err)
-		}
 	}
 	return r, nil
 }
