@@ -41,7 +41,8 @@ func (x *exchange) managedRefusal(m managed, err error) error {
 	texts := map[iam.Kind]string{
 		iam.Forbidden: "manage.ceiling", iam.RoleCeiling: "manage.ceiling", iam.NoSeat: "manage.seat", iam.DomainRefused: "manage.domain",
 		iam.AlreadyMember: "manage.meanwhile", iam.AlreadyInvited: "manage.meanwhile", iam.AlreadyAnswered: "manage.meanwhile",
-		iam.InviteExpired: "manage.meanwhile", iam.InviteCanceled: "manage.meanwhile", iam.AccountSuspended: "suspended.text", iam.TwoFactorRequired: "manage.factor",
+		iam.InviteExpired: "manage.meanwhile", iam.InviteCanceled: "manage.meanwhile",
+		iam.AccountSuspended: "suspended.text", iam.TwoFactorRequired: "manage.factor",
 	}
 	kind := iam.KindOf(err)
 	if kind == iam.SignInAgain {

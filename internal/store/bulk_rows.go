@@ -23,8 +23,8 @@ func (v *view) bulkRows(statement string, args []any) ([]iam.BulkRow, error) {
 			roles, reason string
 		)
 		err := r.Scan((*count)(&row.Number), (*count)(&row.Line), (*text)(&row.Email), (*text)(&roles), (*stamp)(&row.ExpiresOn),
-			(*stamp)(&row.EndsOn), (*text)(&row.Locale), (*text)(&row.Note), (*text)(&row.Outcome), (*text)(&reason), (*text)(&row.Field), (*text)(&row.Message),
-			(*text)(&row.InviteID))
+			(*stamp)(&row.EndsOn), (*text)(&row.Locale), (*text)(&row.Note), (*text)(&row.Outcome), (*text)(&reason), (*text)(&row.Field),
+			(*text)(&row.Message), (*text)(&row.InviteID))
 		if err != nil {
 			return fmt.Errorf("scan row of a bulk: %w", err)
 		}
