@@ -117,11 +117,14 @@ func (t *tx) ConfirmFactor(f iam.Factor, entry iam.AuditEntry) error {
 // DropFactors implements iam.Tx.
 func (t *tx) DropFactors(userID iam.ID, entry iam.AuditEntry) error {
 	for _, statement := range []string{
-		`DELETE FROM factors WHERE user_id = $1`,
+		// An index has those that are set up, another one those that are being.
+		`DELETE FROM factors WHERE user_id = $1 AND confirmed_on > 0`,
+		`DELETE FROM factors WHERE user_id = $1 AND confirmed_on = 0`,
 		`DELETE FROM recovery_codes WHERE user_id = $1`,
 		`UPDATE users SET own_factor = 0 WHERE id = $1`,
 		// Sessions that showed it have not shown the next one.
-		`UPDATE sessions SET factor = '' WHERE user_id = $1 AND factor IN ('` + iam.ByTOTP + `', '` + iam.ByRecoveryCode + `')`,
+		`UPDATE sessions SET factor = '' WHERE user_id = $1 AND ended_on = 0
+			AND factor IN ('` + iam.ByTOTP + `', '` + iam.ByRecoveryCode + `')`,
 	} {
 		if _, err := t.exec(statement, string(userID)); err != nil {
 			return fmt.Errorf("drop factors: %w", err)

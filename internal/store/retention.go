@@ -79,7 +79,8 @@ func (t *tx) DropEnded(accountID iam.ID, by time.Time, limit int) (int, error) {
 		return 0, err
 	}
 	dropped, total := map[seats]int64{}, 0
-	err := t.query(`DELETE FROM memberships AS m WHERE m.id IN (SELECT d.id`+oldestEnded+`) AND m.account_id = $3
+	err := t.query(`DELETE FROM memberships AS m WHERE m.id IN (SELECT o.id FROM (SELECT d.id, d.account_id`+oldestEnded+`) o
+			WHERE o.account_id = $3)
 		RETURNING status, invited`, []any{toMicros(by), limit, string(accountID)}, func(r row) error {
 		seat := seats{accountID: accountID}
 		if err := r.Scan((*text)(&seat.status), (*flag)(&seat.invited)); err != nil {
