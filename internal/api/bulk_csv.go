@@ -132,6 +132,10 @@ func (c columns) read(row *iam.BulkRow, record []string) {
 				if role = strings.TrimSpace(role); role != "" {
 					row.Roles = append(row.Roles, strings.Clone(role))
 				}
+				if len(row.Roles) > iam.MaxRolesPerMember {
+					refuse(row, "/"+rolesField, tooManyRoles())
+					break
+				}
 			}
 		default:
 			setField(row, c.names[i], cell)

@@ -253,14 +253,24 @@ func readObject(row *iam.BulkRow, text []byte) {
 		case emailField, rolesField, expiresField, endsField, localeField, noteField:
 		default:
 			refuse(row, f.at(name), "there is no such field; a row has "+bulkFields)
+			return // one is told of
 		}
 	}
+}
+
+// tooManyRoles says so before they are read: a body has room for millions.
+func tooManyRoles() string {
+	return "a row names at most " + strconv.Itoa(iam.MaxRolesPerMember) + " roles"
 }
 
 // rowRoles are ids or names of roles, each a string or in an object with an id.
 func rowRoles(f *fields) []string {
 	items, _ := member[[]any](f, rolesField, "a list")
 	var roles []string
+	if len(items) > iam.MaxRolesPerMember {
+		f.refuse(badBody(f.at(rolesField), tooManyRoles()))
+		return nil
+	}
 	for i, item := range items {
 		at := f.at(rolesField) + "/" + strconv.Itoa(i)
 		if object, ok := item.(map[string]any); ok {

@@ -61,3 +61,32 @@ func FuzzBulk(f *testing.F) {
 		}
 	})
 }
+
+// A row with more roles than a member may have is refused, before what a body has room
+// for is kept.
+func TestRolesOfARowAreBounded(t *testing.T) {
+	t.Parallel()
+	csv := func(roles string) string { return "email,roles\na@b.test,\"" + roles + "\"\n" }
+	json := func(n int) string {
+		return `{"email":"a@b.test","roles":["x"` + strings.Repeat(`,"x"`, n-1) + "]}\n"
+	}
+	for _, test := range []struct {
+		name, format, text string
+		outcome            iam.BulkOutcome
+	}{
+		{"as many as a member may have", formatCSV, csv(strings.Repeat("x;", iam.MaxRolesPerMember)), iam.BulkWaiting},
+		{"one more", formatCSV, csv(strings.Repeat("x|", iam.MaxRolesPerMember+1)), iam.BulkRefused},
+		{"a body full of them", formatCSV, csv(strings.Repeat("x\n", MaxBulkBody/4)), iam.BulkRefused},
+		{"as many as a member may have", formatJSON, json(iam.MaxRolesPerMember), iam.BulkWaiting},
+		{"a line full of them", formatJSON, json(maxBulkLine / 8), iam.BulkRefused},
+	} {
+		rows, err := readRows(bufio.NewReaderSize(strings.NewReader(test.text), maxBulkLine), test.format)
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%s, %s: got %d rows, %v, want one", test.name, test.format, len(rows), err)
+		}
+		row := rows[0]
+		if row.Outcome != test.outcome || len(row.Roles) > iam.MaxRolesPerMember+1 || row.Outcome == iam.BulkRefused && row.Field != "/roles" {
+			t.Errorf("%s, %s: got %s at %q with %d roles, want %s", test.name, test.format, row.Outcome, row.Field, len(row.Roles), test.outcome)
+		}
+	}
+}

@@ -209,6 +209,9 @@ func (n roleNames) resolve(texts []string) ([]string, error) {
 		if len(n.find(text)) == 0 {
 			parts = strings.Split(text, ",")
 		}
+		if len(ids)+len(parts) > MaxRolesPerMember {
+			return nil, invalid("/roles", "must name at most %d roles", MaxRolesPerMember)
+		}
 		for _, part := range parts {
 			switch found := n.find(strings.TrimSpace(part)); len(found) {
 			case 1:

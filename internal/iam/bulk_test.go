@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,6 +30,9 @@ func TestRolesOfABulkByIDOrName(t *testing.T) {
 		{[]string{"Theirs"}, "neither the id nor the name", "/roles/0"},
 		{[]string{string(foreign)}, "neither the id nor the name", "/roles/0"},
 		{[]string{"ada@example.com"}, "neither the id nor the name", "/roles/0"},
+		{[]string{strings.Repeat("Editor,", MaxRolesPerMember-1) + "Editor"}, string(own), ""},
+		{[]string{strings.Repeat("Editor,", MaxRolesPerMember) + "Editor"}, "at most", "/roles"},
+		{slices.Repeat([]string{"Editor"}, MaxRolesPerMember+1), "at most", "/roles"},
 		{[]string{"Editor,"}, "neither the id nor the name", "/roles/0"},
 		{nil, "", ""},
 	} {
