@@ -22,7 +22,7 @@ func (s *Service) edit(ctx context.Context, actor Actor, accountID, id ID, edit 
 		}
 		if noun == "invitation" {
 			// Whoever may not manage members doesn't learn how it was answered.
-			if err := facts.mayTouch(actor); err != nil {
+			if err := facts.mayTouch(actor, tx.Now()); err != nil {
 				return Invited{}, err
 			}
 			if err := stillInvitation(facts.Target, tx); err != nil {

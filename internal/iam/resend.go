@@ -88,12 +88,13 @@ func (m Mailing) mayResend(row Membership, link Link, now time.Time) error {
 
 // mayTouch is what the actor needs to do anything to the target, whatever has
 // become of that. A replay asks for no more.
-func (f MemberFacts) mayTouch(actor Actor) error {
+func (f MemberFacts) mayTouch(actor Actor, now time.Time) error {
 	rights, err := f.manager(actor)
 	if err != nil {
 		return err
 	}
-	gone := f.Target.Status == Left || f.Target.Status == Removed // and stands above nobody
+	status := f.Target.StatusAt(now)
+	gone := status == Left || status == Removed // and stands above nobody
 	if !gone && !rights.Cover(f.Target.Roles) {
 		return refuse(RoleCeiling, "this member's roles allow more than you may do yourself in this account")
 	}
@@ -121,7 +122,7 @@ func (s *Service) touched(tx Tx, accountID, id ID, actor Actor, entry *AuditEntr
 	if err != nil {
 		return MemberFacts{}, err
 	}
-	if err := facts.mayTouch(actor); err != nil {
+	if err := facts.mayTouch(actor, tx.Now()); err != nil {
 		return MemberFacts{}, err
 	}
 	// Whoever finds a browser unattended must not vouch for anybody.

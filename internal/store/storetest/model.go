@@ -30,29 +30,47 @@ func RunModel(t *testing.T, open Open) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := newModel(rt, service, store, now, lives.Add(1))
 		m.advance = func(d time.Duration) { micros.Add(d.Microseconds()) }
-		rt.Repeat(map[string]func(*rapid.T){
-			"":                  m.compare,
-			"invite":            m.invite,
-			"add directly":      m.addDirectly,
-			"answer":            m.answer,
-			"edit":              m.edit,
-			"remove":            m.remove,
-			"cancel":            m.cancel,
-			"leave":             m.leave,
-			"time passes":       m.timePasses,
-			"limit seats":       m.limitSeats,
-			"change settings":   m.changeSettings,
-			"suspend a user":    m.suspendUser,
-			"second factor":     m.secondFactor,
-			"account suspended": m.suspendAccount,
-			"resend":            m.resend,
-			"renew":             m.renew,
-			"confirm":           m.confirm,
-			"remind later":      m.remindLater,
-			"ask for a link":    m.askForLink,
-			"sweep":             m.sweep,
-		})
+		steps := m.steps()
+		steps[""] = m.compare
+		rt.Repeat(steps)
+		m.compareAll(rt)
 	})
+}
+
+// steps are what a life is made of; what leads to most stands there more than once.
+func (m *model) steps() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"invite":            m.invite,
+		"add directly":      m.addDirectly,
+		"answer":            m.answer,
+		"edit":              m.edit,
+		"remove":            m.remove,
+		"remove by force":   m.removeByForce,
+		"cancel":            m.cancel,
+		"leave":             m.leave,
+		"time passes":       m.timePasses,
+		"limit seats":       m.limitSeats,
+		"change settings":   m.changeSettings,
+		"suspend a user":    m.suspendUser,
+		"second factor":     m.secondFactor,
+		"account suspended": m.suspendAccount,
+		"resend":            m.resend,
+		"renew":             m.renew,
+		"confirm":           m.confirm,
+		"remind later":      m.remindLater,
+		"ask for a link":    m.askForLink,
+		"sweep":             m.sweep,
+		"look at messages":  m.lookAtMessages,
+		"begin a bulk":      m.beginBulk,
+		"work off a bulk":   m.workBulk,
+		"cancel a bulk":     m.cancelBulk,
+		"invite more":       m.invite,
+		"edit more":         m.edit,
+		"edit most":         m.edit,
+		"answer more":       m.answer,
+		"time passes on":    m.timePasses,
+		"work off more":     m.workBulk,
+	}
 }
 
 // grade orders the roles that the model uses: what a member may do grows with
@@ -79,9 +97,13 @@ type modelRow struct {
 	grade     grade
 	invited   bool
 	expires   time.Time
+	ends      time.Time  // the membership; zero: never
+	wake      time.Time  // when the clock next has to do with that, of who accepted
+	note      string     // to the invited
 	grantor   *modelUser // nil: the operator
 	link      iam.Link
 	revisions int // transitions so far: one audit row each
+	notices   map[iam.DeliveryKind]int
 }
 
 type model struct {
@@ -94,6 +116,9 @@ type model struct {
 	roles   map[grade]iam.ID
 	users   []*modelUser
 	rows    []*modelRow
+	bulks   []*modelBulk
+
+	compared int
 }
 
 var operator = iam.Actor{Kind: iam.ByCommandLine}
@@ -114,12 +139,18 @@ func newModel(t *rapid.T, service *iam.Service, store iam.Store, now func() time
 		gradeManager: manager.ID,
 		gradeSuper:   iam.SuperAdministrator,
 	}
-	for i := range 5 {
+	for i := range 7 {
 		user, err := service.CreateUser(ctx, operator, iam.User{Email: fmt.Sprintf("u%d-%d@example.com", life, i), Verified: true})
 		must(t, err)
 		m.users = append(m.users, &modelUser{user})
 	}
-	m.add(t, m.users[0], gradeSuper)
+	m.add(t, m.users[0], gradeSuper, time.Time{})
+	if ends := m.pickTerm(t); !m.tooSoon(ends) {
+		m.add(t, m.users[1], pickGrade(t), ends)
+	}
+	for _, user := range m.users[2:4] {
+		m.ask(t, m.users[0], asked{email: user.Email, grade: pickGrade(t), ends: m.pickTerm(t)})
+	}
 	return m
 }
 
@@ -130,11 +161,13 @@ func must(t *rapid.T, err error) {
 	}
 }
 
-func (m *model) add(t *rapid.T, user *modelUser, g grade) {
+func (m *model) add(t *rapid.T, user *modelUser, g grade, ends time.Time) {
 	added, err := m.service.Invite(context.Background(), operator, m.account.ID,
-		iam.InviteRequest{Email: user.Email, RoleIDs: []iam.ID{m.roles[g]}, Direct: true})
+		iam.InviteRequest{Email: user.Email, RoleIDs: []iam.ID{m.roles[g]}, Direct: true, EndsOn: ends})
 	must(t, err)
-	m.rows = append(m.rows, &modelRow{id: added.Member.ID, email: user.Email, user: user, status: iam.Accepted, grade: g, revisions: 1})
+	m.rows = append(m.rows, &modelRow{
+		id: added.Member.ID, email: user.Email, user: user, status: iam.Accepted, grade: g, revisions: 1, ends: ends, wake: m.wakeOf(ends),
+	})
 }
 
 // What the model knows of a row.
@@ -142,6 +175,9 @@ func (m *model) add(t *rapid.T, user *modelUser, g grade) {
 func (m *model) status(r *modelRow) iam.Status {
 	if r.status == iam.Pending && !m.now().Before(r.expires) {
 		return iam.Expired
+	}
+	if r.status == iam.Accepted && m.past(r.ends) {
+		return iam.Removed
 	}
 	return r.status
 }
@@ -154,7 +190,7 @@ func (m *model) live(r *modelRow) bool {
 // gradeOf is what a user may do in the account now.
 func (m *model) gradeOf(user *modelUser) grade {
 	for _, r := range m.rows {
-		if r.status == iam.Accepted && r.user == user {
+		if m.status(r) == iam.Accepted && r.user == user {
 			return r.grade
 		}
 	}
@@ -181,15 +217,19 @@ func (m *model) seats() int {
 	return seats
 }
 
-// otherSupers counts the active Super Administrators beside a row's.
-func (m *model) otherSupers(row *modelRow) int {
-	n := 0
+// governs: an account is not left to who is a Super Administrator for a time.
+func (r *modelRow) governs() bool {
+	return r.status == iam.Accepted && r.grade == gradeSuper && !r.user.Suspended && r.ends.IsZero()
+}
+
+// last reports whether a row is of the last active Super Administrator.
+func (m *model) last(row *modelRow) bool {
 	for _, r := range m.rows {
-		if r != row && r.status == iam.Accepted && r.grade == gradeSuper && !r.user.Suspended {
-			n++
+		if r != row && r.governs() {
+			return false
 		}
 	}
-	return n
+	return row.status == iam.Accepted && row.grade == gradeSuper && !row.user.Suspended
 }
 
 func (m *model) grantorAble(r *modelRow) bool {
@@ -220,7 +260,7 @@ func (m *model) touches(g grade, r *modelRow) iam.Kind {
 	if kind := m.manages(g); kind != iam.Internal {
 		return kind
 	}
-	if r.status == iam.Left || r.status == iam.Removed {
+	if s := m.status(r); s == iam.Left || s == iam.Removed {
 		return iam.NotFound
 	}
 	if r.grade > g {
@@ -229,12 +269,46 @@ func (m *model) touches(g grade, r *modelRow) iam.Kind {
 	return iam.Internal
 }
 
+// actor is somebody, and mostly somebody who may do a thing.
 func (m *model) actor(t *rapid.T) (*modelUser, iam.Actor) {
-	user := rapid.SampledFrom(m.users).Draw(t, "actor")
+	return pickUser(t, m.users, func(u *modelUser) bool { return m.acts(u) >= gradeManager && !u.Suspended })
+}
+
+// invitee is somebody, and mostly whose row it is.
+func (m *model) invitee(t *rapid.T, row *modelRow) (*modelUser, iam.Actor) {
+	return pickUser(t, m.users, func(u *modelUser) bool { return u.Email == row.email })
+}
+
+func pickUser(t *rapid.T, users []*modelUser, able func(*modelUser) bool) (*modelUser, iam.Actor) {
+	var some []*modelUser
+	for _, u := range users {
+		if able(u) {
+			some = append(some, u)
+		}
+	}
+	if len(some) > 0 && rapid.IntRange(0, 3).Draw(t, "able") > 0 {
+		users = some
+	}
+	user := rapid.SampledFrom(users).Draw(t, "actor")
 	return user, iam.Actor{Kind: iam.ByUser, User: user.User}
 }
 
-func (m *model) pickRow(t *rapid.T) *modelRow { return rapid.SampledFrom(m.rows).Draw(t, "row") }
+// pickRow is any row, and every other time one that has not ended.
+func (m *model) pickRow(t *rapid.T) *modelRow {
+	rows := m.rows
+	if rapid.Bool().Draw(t, "live") {
+		rows = nil
+		for _, r := range m.rows {
+			if r.status == iam.Pending || r.status == iam.Accepted {
+				rows = append(rows, r)
+			}
+		}
+	}
+	if len(rows) == 0 {
+		rows = m.rows
+	}
+	return rapid.SampledFrom(rows).Draw(t, "row")
+}
 
 func pickGrade(t *rapid.T) grade {
 	return rapid.SampledFrom([]grade{gradeReader, gradeManager, gradeSuper}).Draw(t, "grade")

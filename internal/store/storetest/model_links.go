@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"pgregory.net/rapid"
@@ -18,11 +19,16 @@ func modelMailing() iam.Mailing {
 
 // nextLink is the link that comes after another one, of a row that expires then.
 func (m *model) nextLink(before iam.Link, expires time.Time) iam.Link {
-	wake := expires.Add(-48 * time.Hour)
-	if !wake.After(m.now()) {
-		wake = expires
+	return iam.Link{Generation: before.Generation + 1, SentOn: m.now(), WakeOn: remindOn(expires, m.now()), Locale: before.Locale}
+}
+
+// remindOn is when the clock has to do with a row next that is looked at then: two
+// days before its end, or where that is past at its end.
+func remindOn(expires, at time.Time) time.Time {
+	if wake := expires.Add(-48 * time.Hour); wake.After(at) {
+		return wake
 	}
-	return iam.Link{Generation: before.Generation + 1, SentOn: m.now(), WakeOn: wake}
+	return expires
 }
 
 // waits predicts the refusal of who does something to a row that has to be an
@@ -45,11 +51,15 @@ func (m *model) waits(g grade, r *modelRow) iam.Kind {
 	return iam.Internal
 }
 
-// sendsAgain predicts the refusal of who sends a row again.
-func (m *model) sendsAgain(g grade, r *modelRow) iam.Kind {
+// sendsAgain predicts the refusal of who sends a row again, until asked.
+func (m *model) sendsAgain(g grade, r *modelRow, asked time.Time) iam.Kind {
 	want := m.waits(g, r)
-	if want == iam.Internal && (r.link.Generation > 2 || m.now().Before(r.link.SentOn.Add(5*time.Minute))) {
+	switch {
+	case want != iam.Internal:
+	case r.link.Generation > 2 || m.now().Before(r.link.SentOn.Add(5*time.Minute)):
 		return iam.BudgetSpent
+	case !r.ends.IsZero() && asked.After(r.ends):
+		return iam.Invalid
 	}
 	return want
 }
@@ -60,10 +70,12 @@ func (m *model) sentAgain(r *modelRow, user *modelUser, asked time.Time) {
 		if end = m.now().Add(iam.DefaultLifetime); end.Before(r.expires) {
 			end = r.expires
 		}
+		end = within(end, r.ends)
 	}
 	r.expires, r.grantor = end, user
 	r.link = m.nextLink(r.link, end)
 	r.revisions++
+	r.notices[iam.InvitationMessage]++
 }
 
 func (m *model) pickEnd(t *rapid.T) time.Time {
@@ -77,7 +89,7 @@ func (m *model) resend(t *rapid.T) {
 	row, end := m.pickRow(t), m.pickEnd(t)
 	user, actor := m.actor(t)
 	_, err := m.service.Resend(context.Background(), actor, m.account.ID, row.id, end, iam.IdempotencyKey{})
-	expect(t, "resend", err, m.sendsAgain(m.acts(user), row))
+	expect(t, "resend", err, m.sendsAgain(m.acts(user), row, end))
 	if err == nil {
 		m.sentAgain(row, user, end)
 	}
@@ -87,23 +99,14 @@ func (m *model) renew(t *rapid.T) {
 	row, end := m.pickRow(t), m.pickEnd(t)
 	user, actor := m.actor(t)
 	anew := row.invited && m.status(row) == iam.Expired
-	want := m.sendsAgain(m.acts(user), row)
-	var existing *modelRow
-	for _, r := range m.rows {
-		if r.email == row.email && m.live(r) {
-			existing = r
-		}
+	want := m.sendsAgain(m.acts(user), row, end)
+	to := asked{email: row.email, grade: row.grade, expires: end, note: row.note}
+	if !m.past(row.ends) {
+		to.ends = row.ends
 	}
+	var existing *modelRow
 	if anew && want == iam.InviteExpired {
-		want = iam.Internal
-		switch {
-		case existing != nil && existing.status == iam.Accepted:
-			want = iam.AlreadyMember
-		case existing != nil && existing.grade != row.grade:
-			want = iam.AlreadyInvited
-		case existing == nil && m.account.MemberLimit > 0 && m.seats() >= m.account.MemberLimit:
-			want = iam.NoSeat
-		}
+		want, existing = m.inviting(m.acts(user), to)
 	}
 	got, err := m.service.RenewInvitation(context.Background(), actor, m.account.ID, row.id, end, iam.IdempotencyKey{})
 	expect(t, "renew", err, want)
@@ -113,19 +116,10 @@ func (m *model) renew(t *rapid.T) {
 	case !anew:
 		m.sentAgain(row, user, end)
 		return
-	case existing != nil:
-		if !m.grantorAble(existing) {
-			existing.grantor = user
-			existing.revisions++
-		}
-	default:
-		if end.IsZero() {
-			end = m.now().Add(iam.DefaultLifetime)
-		}
-		m.rows = append(m.rows, &modelRow{
-			id: got.Result.Member.ID, email: row.email, status: iam.Pending, grade: row.grade, invited: true,
-			expires: end, grantor: user, link: m.nextLink(iam.Link{}, end), revisions: 1,
-		})
+	}
+	m.invited(user, to, existing, got.Result.Member.ID)
+	if existing == nil {
+		m.rows[len(m.rows)-1].link.Locale = row.link.Locale
 	}
 	if !row.link.AskedOn.IsZero() {
 		row.link.AskedOn = time.Time{}
@@ -146,7 +140,7 @@ func (m *model) confirm(t *rapid.T) {
 
 func (m *model) remindLater(t *rapid.T) {
 	row := m.pickRow(t)
-	user, actor := m.actor(t)
+	user, actor := m.invitee(t, row)
 	days := rapid.SampledFrom(iam.ReminderDays()).Draw(t, "days")
 	at := m.now().AddDate(0, 0, days)
 	want, status := iam.Internal, m.status(row)
@@ -197,6 +191,7 @@ func (m *model) sweep(t *rapid.T) {
 		must(t, err)
 		more = swept.More
 	}
+	m.sweepTerms(t)
 	for _, r := range m.rows {
 		if m.status(r) != iam.Pending || r.link.WakeOn.IsZero() || r.link.WakeOn.After(m.now()) {
 			continue
@@ -204,6 +199,7 @@ func (m *model) sweep(t *rapid.T) {
 		r.link.WakeOn = r.expires
 		if m.grantorAble(r) && !m.account.Suspended { // else it is a denial
 			r.revisions++
+			r.notices[iam.ReminderMessage]++
 		}
 	}
 }
@@ -220,6 +216,10 @@ func (m *model) compareLinks(t *rapid.T) {
 		if !page.ExpiresOn.Equal(r.expires) {
 			t.Fatalf("row %s (%s): expires on %s, want %s", r.id, m.status(r), page.ExpiresOn, r.expires)
 		}
+		if !page.EndsOn.Equal(r.ends) || !page.EndWake.Equal(r.wake) || page.Note != r.note {
+			t.Fatalf("row %s (%s): ends on %s, wakes on %s, with note %q, want %s, %s and %q",
+				r.id, m.status(r), page.EndsOn, page.EndWake, page.Note, r.ends, r.wake, r.note)
+		}
 	}
 	got, err := m.store.AccountInvitations(ctx, m.account.ID,
 		iam.InvitationQuery{PageRequest: iam.PageRequest{Number: 1, Size: 1000}, Asked: true}, m.now())
@@ -233,4 +233,18 @@ func (m *model) compareLinks(t *rapid.T) {
 		s := m.status(r)
 		return !r.link.AskedOn.IsZero() && (s == iam.Pending || s == iam.Expired)
 	})
+}
+
+// lookAtMessages holds what was queued about a row to what there was to tell.
+func (m *model) lookAtMessages(t *rapid.T) {
+	row := m.pickRow(t)
+	page, err := m.store.InvitationDeliveries(context.Background(), m.account.ID, row.id, iam.PageRequest{Number: 1, Size: 100})
+	must(t, err)
+	got := map[iam.DeliveryKind]int{}
+	for _, message := range page.Items {
+		got[message.Kind]++
+	}
+	if !maps.Equal(got, row.notices) {
+		t.Fatalf("row %s (%s) has messages %v, want %v", row.id, m.status(row), got, row.notices)
+	}
 }
