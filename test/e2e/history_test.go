@@ -17,9 +17,14 @@ import (
 	"hither/test/harness"
 )
 
+// lateEnd is when an invitation ends if somebody says so.
+var lateEnd = sync.OnceValue(func() string {
+	return time.Now().Add(30 * 24 * time.Hour).UTC().Truncate(time.Second).Format(time.RFC3339)
+})
+
 // TestHistoriesAreSequential: KF-11, KF-13, KF-15, KF-16. The guest accepts and
-// rejects, the manager who invited it edits and withdraws, the chief
-// removes that manager and withdraws too, both go after the last seat,
+// rejects, the manager who invited it edits and withdraws, with a notice or without, the chief
+// removes that manager and withdraws too, both go after the last seat, one by one and by lists,
 // a super administrator forbids the invitations and allows them again, everybody looks: all at once, at random. Every answer is what it would
 // have been had all this been done one by one, in an order that agrees with the
 // clock; porcupine finds that order or says that there is none.
@@ -42,7 +47,8 @@ func TestHistoriesAreSequential(t *testing.T) {
 		})
 		invited(seed, name(round), theGuest, theManager, viewer)
 	}
-	s := harness.Serve(t, seed)
+	s := harness.Serve(t, seed, "--base-url="+base, "--mail=file", "--mail-dir="+t.TempDir(), "--mail-from=Example <invites@example.com>",
+		"--budget-inviter=0", "--budget-open=0")
 	var seen tally
 	for round := range n {
 		random := rand.New(rand.NewPCG(uint64(round), uint64(time.Now().UnixNano())))
@@ -59,6 +65,7 @@ func TestHistoriesAreSequential(t *testing.T) {
 			}
 		}
 		history := record(t, s.Client(), harness.ID(name(round)), rowID(name(round), theGuest), plans)
+		history = append(history, notices(t, s, rowID(name(round), theGuest), history))
 		for _, operation := range history {
 			seen.add(fmt.Sprint(operation.Input.(step).what, " → ", operation.Output))
 		}
@@ -82,13 +89,19 @@ func record(t testing.TB, c harness.Client, account, row string, plans [][]step)
 	together(len(plans), func(i int) {
 		for _, do := range plans[i] {
 			called := time.Since(began)
-			output := perform(t, c, account, row, do)
-			operation := porcupine.Operation{
-				ClientId: i, Input: do, Call: int64(called), Output: output, Return: int64(time.Since(began)),
+			note := func(do step, output string) {
+				returned := time.Since(began)
+				mu.Lock()
+				defer mu.Unlock()
+				history = append(history, porcupine.Operation{
+					ClientId: i, Input: do, Call: int64(called), Output: output, Return: int64(returned),
+				})
 			}
-			mu.Lock()
-			history = append(history, operation)
-			mu.Unlock()
+			if do.what == "list x and y" {
+				performList(t, c, account, do.who, note)
+				continue
+			}
+			note(do, perform(t, c, account, row, do))
 		}
 	})
 	return history
@@ -120,6 +133,14 @@ func perform(t testing.TB, c harness.Client, account, row string, do step) strin
 		return outcome(ask(t, c, http.MethodDelete, "/memberships/"+row, nil))
 	case "cancel":
 		return outcome(ask(t, c, http.MethodDelete, "/organizations/"+account+"/invites/"+row, nil))
+	case "cancel with notice":
+		return outcome(ask(t, c, http.MethodDelete, "/organizations/"+account+"/invites/"+row+"?notify=true", nil))
+	case "patch to Viewer":
+		answer = ask(t, c, http.MethodPatch, "/organizations/"+account+"/invites/"+row, object{"roles": []string{viewer}})
+	case "patch to Scribe":
+		answer = ask(t, c, http.MethodPatch, "/organizations/"+account+"/invites/"+row, object{"roles": []string{scribe}})
+	case "patch the end":
+		answer = ask(t, c, http.MethodPatch, "/organizations/"+account+"/invites/"+row, object{"expires_on": lateEnd()})
 	case "remove":
 		return outcome(ask(t, c, http.MethodDelete, members+"/"+row, nil))
 	case "remove manager":
@@ -144,6 +165,54 @@ func perform(t testing.TB, c harness.Client, account, row string, do step) strin
 		t.Errorf("no such step: %+v", do)
 	}
 	return outcome(answer) + told(t, answer)
+}
+
+// performList has both strangers invited by one list. What becomes of each is an
+// operation of its own, which took place some time before it is seen.
+func performList(t testing.TB, c harness.Client, account, who string, note func(do step, output string)) {
+	t.Helper()
+	c = c.As(who)
+	path := "/organizations/" + account + "/invites/bulk"
+	answer := ask(t, c, http.MethodPost, path, harness.CSV("email,roles\n"+strangerX+","+viewer+"\n"+strangerY+","+viewer+"\n"))
+	note(step{who, "list x and y"}, outcome(answer))
+	if answer.HTTPStatus != http.StatusOK {
+		return
+	}
+	c = c.As(theSuper) // who asked may be gone
+	path += "/" + bulkOf(t, answer).ID
+	for deadline := time.Now().Add(time.Minute); ; { // closely: how long it takes is how much it may mean
+		b := bulkOf(t, ask(t, c, http.MethodGet, path, nil))
+		if ended(b) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("a minute later the list is %+v", b)
+			return
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+	for i, row := range resultsOf(t, c, path) {
+		output := row.Outcome
+		if row.Outcome == "refused" {
+			output = fmt.Sprint("refused ", row.Reason.Code)
+		}
+		note(step{who, []string{"listed x", "listed y"}[i]}, output)
+	}
+}
+
+// notices counts afterwards what the guest was told of a withdrawal.
+func notices(t testing.TB, s *harness.Server, row string, history []porcupine.Operation) porcupine.Operation {
+	t.Helper()
+	db := disk.Open(t, s.Data, "ro")
+	defer db.Close()
+	tx := disk.Begin(t, db)
+	defer func() { _ = tx.Rollback() }()
+	found := disk.Texts(t, tx, `SELECT id FROM deliveries WHERE kind = 'withdrawn' AND membership_id = $1`, row)
+	last := int64(0)
+	for _, o := range history {
+		last = max(last, o.Return)
+	}
+	return porcupine.Operation{Input: step{theChief, "count notices"}, Call: last + 1, Output: fmt.Sprint(len(found)), Return: last + 2}
 }
 
 func nameDomains(t testing.TB, c harness.Client, account string, domains ...string) string {
@@ -185,5 +254,8 @@ func told(t testing.TB, answer harness.Answer) string {
 		}
 		names = append(names, name)
 	}
-	return " " + r.Status + " " + strings.Join(names, "+")
+	if at, err := time.Parse(time.RFC3339, r.ExpiresOn); r.Status == "pending" && err == nil && at.Format(time.RFC3339) == lateEnd() {
+		names = append(names, "late")
+	}
+	return " " + r.Status + " " + strings.Join(names, " ")
 }

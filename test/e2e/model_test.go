@@ -38,6 +38,8 @@ type tenancy struct {
 	manager bool   // is a member
 	x, y    bool   // are invited
 	narrow  bool   // nobody of them may be invited
+	late    bool   // the guest's invitation ends when somebody said
+	told    bool   // that it was withdrawn
 }
 
 func (s tenancy) live() bool { return s.status == "pending" || s.status == "accepted" }
@@ -58,7 +60,12 @@ func (s tenancy) unconfirmed() bool {
 }
 
 // shown is the guest's row in an answer.
-func (s tenancy) shown() string { return "200 " + s.status + " " + s.role }
+func (s tenancy) shown() string {
+	if s.late && s.status == "pending" {
+		return "200 pending " + s.role + " late"
+	}
+	return "200 " + s.status + " " + s.role
+}
 
 // step is what somebody asks for.
 type step struct {
@@ -96,12 +103,25 @@ var themes = []map[string][]string{
 		theChief:   {"edit to Viewer", "invite x", "invite y", "count", "read"},
 		theSuper:   {"narrow", "narrow", "widen"},
 	},
+	{ // what an invitation is to, until when, and whether its end is told
+		theGuest:   {"accept", "read own", "read own", "read own", "read own", "read own", "read own", "read own"},
+		theManager: {"patch to Scribe", "patch the end", "edit to Viewer"},
+		theChief:   {"patch to Viewer", "patch to Scribe", "patch to Scribe", "patch the end", "read", "read", "read", "read", "cancel with notice"},
+	},
+	{ // the last seat, by lists too
+		theGuest:   {"reject", "read own", "read own", "read own"},
+		theManager: {"list x and y", "edit to Viewer", "edit to Scribe"},
+		theChief:   {"count", "count", "count", "count", "count", "count", "read", "read", "read", "read", "read", "remove manager"},
+	},
 }
 
 // apply is the model's right answer and what comes after. It repeats the rules
 // as invitation-rules.md has them, one at a time and without concurrency.
 func (s tenancy) apply(do step) (string, tenancy) {
 	if do.who == theManager && !s.manager {
+		if strings.HasPrefix(do.what, "listed ") {
+			return "refused 7003", s
+		}
 		return "404/7003", s
 	}
 	switch do.what {
@@ -119,9 +139,10 @@ func (s tenancy) apply(do step) (string, tenancy) {
 			return "404/1003", s
 		}
 		return "200", s
-	case "cancel":
+	case "cancel", "cancel with notice":
 		switch s.status {
 		case "pending", "canceled":
+			s.told = s.told || s.status == "pending" && do.what == "cancel with notice"
 			s.status = "canceled"
 			return "200", s
 		case "accepted", "rejected":
@@ -156,6 +177,12 @@ func (s tenancy) apply(do step) (string, tenancy) {
 			s.grantor = do.who
 		}
 		return s.shown(), s
+	case "patch to Viewer", "patch to Scribe", "patch the end":
+		return s.patch(do)
+	case "list x and y": // of which each is invited by itself
+		return "200", s
+	case "listed x", "listed y":
+		return s.listed(do.what)
 	case "invite x", "invite y":
 		seat := &s.x
 		if do.what == "invite y" {
@@ -174,6 +201,42 @@ func (s tenancy) apply(do step) (string, tenancy) {
 		return "200", s
 	}
 	return s.read(do.what), s
+}
+
+// patch edits what is still an invitation.
+func (s tenancy) patch(do step) (string, tenancy) {
+	switch {
+	case s.status == "accepted" || s.status == "rejected":
+		return "400/1201", s
+	case s.status != "pending":
+		return "404/1003", s
+	case s.narrow:
+		return "400/1211", s
+	case do.what == "patch the end":
+		s.late = true
+	default:
+		s.role = strings.TrimPrefix(do.what, "patch to ")
+	}
+	s.grantor = do.who
+	return s.shown(), s
+}
+
+// listed is a row of a list, at its turn.
+func (s tenancy) listed(what string) (string, tenancy) {
+	seat := &s.x
+	if what == "listed y" {
+		seat = &s.y
+	}
+	switch {
+	case s.narrow:
+		return "refused 1211", s
+	case *seat:
+		return "already_invited", s
+	case s.seats() >= seatLimit:
+		return "refused 1204", s
+	}
+	*seat = true
+	return "invited", s
 }
 
 func (s tenancy) answer(status string) (string, tenancy) {
@@ -200,6 +263,8 @@ func (s tenancy) read(what string) string {
 	switch {
 	case what == "count":
 		return fmt.Sprint("200 ", s.seats())
+	case what == "count notices":
+		return map[bool]string{false: "0", true: "1"}[s.told]
 	case !visible:
 		return "404/1003"
 	case what == "read own":
@@ -255,6 +320,22 @@ func TestModelFindsFaults(t *testing.T) {
 		}, porcupine.Illegal},
 		{"a lost withdrawal", []porcupine.Operation{
 			at(0, 0, 1, theChief, "cancel", "200"), at(1, 2, 3, theGuest, "read own", "200 pending Viewer"),
+		}, porcupine.Illegal},
+		{"accepted with the roles before the edit", []porcupine.Operation{
+			at(0, 0, 1, theChief, "patch to Scribe", "200 pending Scribe"), at(1, 2, 3, theGuest, "accept", accepted),
+		}, porcupine.Illegal},
+		{"an end that is forgotten", []porcupine.Operation{
+			at(0, 0, 1, theChief, "patch the end", "200 pending Viewer late"), at(1, 2, 3, theGuest, "read own", "200 pending Viewer"),
+		}, porcupine.Illegal},
+		{"withdrawn in silence, and told", []porcupine.Operation{
+			at(0, 0, 1, theChief, "cancel", "200"), at(0, 2, 3, theChief, "cancel with notice", "200"), at(1, 4, 5, theChief, "count notices", "1"),
+		}, porcupine.Illegal},
+		{"a list that takes a seat too many", []porcupine.Operation{
+			at(0, 0, 9, theChief, "listed x", "invited"), at(0, 0, 9, theChief, "listed y", "invited"),
+		}, porcupine.Illegal},
+		{"a list that goes on after who asked for it was removed", []porcupine.Operation{
+			at(0, 0, 1, theManager, "list x and y", "200"), at(1, 2, 3, theChief, "remove manager", "200"),
+			at(0, 4, 5, theChief, "count", "200 3"), at(0, 0, 9, theManager, "listed x", "invited"), at(0, 6, 7, theChief, "count", "200 4"),
 		}, porcupine.Illegal},
 		{"accepted after its domain was forbidden", []porcupine.Operation{
 			at(0, 0, 1, theSuper, "narrow", "200"), at(1, 2, 3, theGuest, "accept", accepted),

@@ -93,6 +93,7 @@ type Row struct {
 	Email              string            `json:"email"`
 	InvitedMemberEmail string            `json:"invited_member_email"`
 	OrganizationID     string            `json:"organization_id"`
+	ExpiresOn          string            `json:"expires_on"`
 	Name               string            `json:"name"`
 	Roles              []json.RawMessage `json:"roles"`
 	NeedsConfirmation  bool              `json:"needs_confirmation"`

@@ -2,6 +2,7 @@ package soak_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"strconv"
@@ -30,13 +31,16 @@ func isDue(t *testing.T, s *harness.Server, statements ...string) {
 	}
 }
 
-// rests waits until nothing is left to be sent, to be worked off and to be ended.
+// rests waits until nothing is left to be sent, to be worked off and to be ended, as
+// long as there is less and less of it.
 func rests(t *testing.T, s *harness.Server, hooks []*hook) {
 	t.Helper()
 	db := disk.Open(t, s.Data, "ro")
 	defer db.Close()
 	var left []string
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
+	const patience = 2 * time.Minute
+	least := math.MaxInt
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		tx := disk.Begin(t, db)
 		left = disk.Texts(t, tx, `SELECT 'message ' || id FROM deliveries WHERE ended_on = 0`)
 		left = append(left, disk.Texts(t, tx, `SELECT 'webhook message ' || id FROM webhook_deliveries WHERE ended_on = 0`)...)
@@ -52,12 +56,15 @@ func rests(t *testing.T, s *harness.Server, hooks []*hook) {
 		if len(left) == 0 {
 			return
 		}
+		if len(left) < least {
+			least, deadline = len(left), time.Now().Add(patience)
+		}
 		select {
 		case <-time.After(200 * time.Millisecond):
 		case <-t.Context().Done():
 		}
 	}
-	t.Errorf("after two minutes %d things are still to be done: %.2000q", len(left), left)
+	t.Errorf("%d things are still to be done, and for %s were not less: %.2000q", len(left), patience, left)
 }
 
 var residentSize = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
