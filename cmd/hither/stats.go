@@ -66,7 +66,8 @@ func (s session) funnel(all record, funnel iam.Funnel) error {
 		if err := s.say(""); err != nil {
 			return err
 		}
-		err := s.list(groups, "name", "created", "delivered", "opened", "accepted", "declined", "expired", "withdrawn", "median_answer", "refused")
+		err := s.list(groups, "name", "created", "delivered", "opened", "accepted", "declined", "expired", "withdrawn",
+			"median_answer", "refused")
 		if err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ func TestAskingForALink(t *testing.T) {
 	}
 	wantIDs(t, l.asks(t, l.holder(renewed.ID, 1)))
 	_, err := l.RenewInvitation(t.Context(), l.founder, l.account, renewed.ID, time.Time{}, iam.IdempotencyKey{})
-	wantKind(t, err, iam.NotFound)
+	wantKind(t, err, iam.InviteCanceled)
 }
 
 // Where whoever granted it can give no link, a Super Administrator hears of it.

@@ -105,8 +105,8 @@ func (m Mailing) mayOpen(seats Seats) error {
 	}
 	return &Error{
 		Kind: BudgetSpent, RetryAfter: day,
-		Message: fmt.Sprintf("%d invitations of the account are open, and it may have %d: wait for answers, withdraw some, or have the operator raise it",
-			seats.Open, limit),
+		Message: fmt.Sprintf("%d invitations of the account are open, and it may have %d: "+
+			"wait for answers, withdraw some, or have the operator raise it", seats.Open, limit),
 	}
 }
 

@@ -123,27 +123,6 @@ func (t *FunnelTally) AddRefusal(r FunnelRefusal) {
 	}
 }
 
-// group is where one counts that is of that inviter and that domain, nil where it is
-// not known or nothing is told apart.
-func (t *FunnelTally) group(inviter, domain string) *funnelCount {
-	name := ""
-	switch t.by {
-	case ByInviter:
-		name = inviter
-	case ByDomain:
-		name = domain
-	}
-	if name == "" {
-		return nil
-	}
-	group := t.groups[name]
-	if group == nil {
-		group = newFunnelCount()
-		t.groups[name] = group
-	}
-	return group
-}
-
 // Created is how many were counted.
 func (t *FunnelTally) Created() int { return t.all.Created }
 
@@ -167,6 +146,27 @@ func (t *FunnelTally) Funnel() Funnel {
 		f.Groups = append(f.Groups, FunnelGroup{Name: name, FunnelCounts: group.counts(), Refusals: group.refusals()})
 	}
 	return f
+}
+
+// group is where one counts that is of that inviter and that domain, nil where it is
+// not known or nothing is told apart.
+func (t *FunnelTally) group(inviter, domain string) *funnelCount {
+	name := ""
+	switch t.by {
+	case ByInviter:
+		name = inviter
+	case ByDomain:
+		name = domain
+	}
+	if name == "" {
+		return nil
+	}
+	group := t.groups[name]
+	if group == nil {
+		group = newFunnelCount()
+		t.groups[name] = group
+	}
+	return group
 }
 
 // funnelCount are counts with the times of which the median is taken.

@@ -26,7 +26,7 @@ func TestDecideShowLink(t *testing.T) {
 		{"a suspended account", func(f *iam.MemberFacts) { f.Account.Suspended = true }, superRole, iam.AccountSuspended},
 		{"KF-8: what expired", func(f *iam.MemberFacts) { f.Target.ExpiresOn = noon }, superRole, iam.InviteExpired},
 		{"KF-9: what was accepted", func(f *iam.MemberFacts) { f.Target.Status = iam.Accepted }, superRole, iam.AlreadyAnswered},
-		{"KF-10: what was withdrawn", func(f *iam.MemberFacts) { f.Target.Status = iam.Canceled }, superRole, iam.NotFound},
+		{"KF-10: what was withdrawn", func(f *iam.MemberFacts) { f.Target.Status = iam.Canceled }, superRole, iam.InviteCanceled},
 		{"the last one", func(f *iam.MemberFacts) { f.Link.Generation = 10 }, superRole, iam.Internal},
 		{"KF-61: once too often", func(f *iam.MemberFacts) { f.Link.Generation = 11 }, superRole, iam.BudgetSpent},
 	} {

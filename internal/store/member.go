@@ -153,7 +153,8 @@ func (t *tx) InviteFacts(accountID iam.ID, email string, actor iam.Actor) (iam.I
 		existing iam.ID
 		now      = toMicros(t.now)
 	)
-	dest := userDest(destinations((*count)(&facts.Seats.Open), (*count)(&facts.Seats.Members), (*text)(&existing), (*text)(&facts.Over)), &user)
+	seats := &facts.Seats
+	dest := userDest(destinations((*count)(&seats.Open), (*count)(&seats.Members), (*text)(&existing), (*text)(&facts.Over)), &user)
 	err = one(t, `SELECT (SELECT `+sumOfCounts(iam.Pending)+` FROM counts c WHERE c.account_id = a.id)
 			- (SELECT count(*) FROM memberships m WHERE m.account_id = a.id AND m.status = 'pending' AND `+due("$1")+`),
 			(SELECT `+sumOfCounts(iam.Accepted)+` FROM counts c WHERE c.account_id = a.id)
