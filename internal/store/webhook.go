@@ -167,7 +167,8 @@ func (s *Store) WebhookBacklog(ctx context.Context) (iam.WebhookBacklog, error) 
 		err := one(v, `SELECT COALESCE(sum(CASE WHEN d.disabled = '' THEN 1 ELSE 0 END), 0),
 				COALESCE(sum(CASE WHEN d.disabled = '' AND d.failures > 0 THEN 1 ELSE 0 END), 0),
 				COALESCE(sum(CASE WHEN d.disabled <> '' AND d.disabled <> 'asked' THEN 1 ELSE 0 END), 0),
-				(SELECT count(*) FROM webhook_deliveries w WHERE w.webhook_id > '' AND w.ended_on = 0),
+				(SELECT count(*) FROM webhook_deliveries w JOIN webhooks h ON h.id = w.webhook_id AND h.deleted_on = 0
+					WHERE w.webhook_id > '' AND w.ended_on = 0),
 				(SELECT min(x.due_on) FROM webhooks x WHERE x.due_on > 0 AND x.due_on <= $1 AND x.failures = 0)
 			FROM webhooks d WHERE d.account_id > '' AND d.deleted_on = 0`, []any{toMicros(s.now())},
 			(*count)(&b.On), (*count)(&b.Failing), (*count)(&b.Off), (*count)(&b.Waiting), (*stamp)(&b.DueSince))
