@@ -75,21 +75,7 @@ func ended(b bulk) bool { return b.Status != "running" }
 // resultsOf reads all rows by cursor.
 func resultsOf(t testing.TB, c harness.Client, path string) []result {
 	t.Helper()
-	var all []result
-	for cursor := ""; ; {
-		answer := c.OK(t, http.MethodGet, path+"/results?limit=1000&cursor="+cursor, nil)
-		var page struct {
-			Result []result
-			Info   struct{ Cursor string } `json:"result_info"`
-		}
-		if err := json.Unmarshal(answer.Body, &page); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, page.Result...)
-		if cursor = page.Info.Cursor; cursor == "" {
-			return all
-		}
-	}
+	return harness.ByCursor[result](t, c, path+"/results?limit=1000")
 }
 
 // TestBulkOfTenThousand invites 10,000 people, of whom some cannot be, while

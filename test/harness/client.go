@@ -205,6 +205,25 @@ func (c Client) OK(t testing.TB, method, path string, body any) Answer {
 	return answer
 }
 
+// ByCursor reads all of a list that goes from cursor to cursor. path has a query.
+func ByCursor[T any](t testing.TB, c Client, path string) []T {
+	t.Helper()
+	var all []T
+	for cursor := ""; ; {
+		var page struct {
+			Result []T
+			Info   struct{ Cursor string } `json:"result_info"`
+		}
+		if err := json.Unmarshal(c.OK(t, http.MethodGet, path+"&cursor="+cursor, nil).Body, &page); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, page.Result...)
+		if cursor = page.Info.Cursor; cursor == "" {
+			return all
+		}
+	}
+}
+
 // Refused is Must for a request that has to fail with a status and code.
 func (c Client) Refused(t testing.TB, method, path string, body any, status, code int) Answer {
 	t.Helper()

@@ -25,21 +25,7 @@ type result struct {
 // results reads all of a bulk's rows, by cursor.
 func (l *list) results(t *testing.T, c harness.Client) []result {
 	t.Helper()
-	var all []result
-	for cursor := ""; ; {
-		answer := c.OK(t, http.MethodGet, l.path()+"/"+l.id+"/results?limit=75&cursor="+cursor, nil)
-		var page struct {
-			Result []result
-			Info   struct{ Cursor string } `json:"result_info"`
-		}
-		if err := json.Unmarshal(answer.Body, &page); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, page.Result...)
-		if cursor = page.Info.Cursor; cursor == "" {
-			return all
-		}
-	}
+	return harness.ByCursor[result](t, c, l.path()+"/"+l.id+"/results?limit=75")
 }
 
 // balance holds what became of lists to what is in them and to the invitations that
