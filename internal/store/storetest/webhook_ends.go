@@ -90,6 +90,8 @@ var webhookEndTests = map[string]func(f *fixture){
 		}
 		equal(f, "MembersWith", found(100), []iam.ID{want[0].ID, want[1].ID, want[2].ID})
 		equal(f, "MembersWith, two at most", found(2), []iam.ID{both.ID, super.ID})
+		need = iam.Permissions{"of no role": iam.Read}
+		equal(f, "MembersWith an area that no role names", found(100), []iam.ID{super.ID})
 
 		hook := f.webhook(a)
 		message := f.queue(iam.Delivery{
